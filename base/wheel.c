@@ -1,0 +1,106 @@
+#include "base/wheel.h"
+
+#include <assert.h>
+
+enum {
+    SLOT_BITS = 8,
+    SLOT_MASK = WHEEL_SLOTS - 1,
+};
+
+void wheel_init(struct wheel *wheel, uint64_t now)
+{
+    *wheel = (struct wheel){.now = now};
+    list_init(&wheel->expired);
+    for (size_t level = 0; level < WHEEL_LEVELS; level++) {
+        for (size_t slot = 0; slot < WHEEL_SLOTS; slot++)
+            list_init(&wheel->slots[level][slot]);
+    }
+}
+
+/* Files a timer by the distance to its due time; what is due now goes to `expired`. */
+static void wheel_file(struct wheel *wheel, struct wheel_timer *timer)
+{
+    if (timer->due <= wheel->now) {
+        list_append(&wheel->expired, &timer->link);
+        return;
+    }
+    uint64_t distance = timer->due - wheel->now;
+    uint64_t due = timer->due;
+    unsigned level = 0;
+    while (level < WHEEL_LEVELS - 1 && distance >> (SLOT_BITS * (level + 1)) != 0)
+        level++;
+    if (distance >> (SLOT_BITS * WHEEL_LEVELS) != 0)
+        due = wheel->now + (UINT64_C(1) << (SLOT_BITS * WHEEL_LEVELS)) - 1;
+    size_t slot = (due >> (SLOT_BITS * level)) & SLOT_MASK;
+    list_append(&wheel->slots[level][slot], &timer->link);
+    if (level == 0)
+        wheel->occupied[slot / 64] |= UINT64_C(1) << (slot % 64);
+}
+
+void wheel_set(struct wheel *wheel, struct wheel_timer *timer, uint64_t due)
+{
+    assert(!wheel_timer_is_set(timer));
+    timer->due = due;
+    wheel->count++;
+    wheel_file(wheel, timer);
+}
+
+static void wheel_refile(struct wheel *wheel, struct list *slot)
+{
+    struct list moved;
+    if (list_is_empty(slot))
+        return;
+    moved = *slot;
+    moved.next->previous = &moved;
+    moved.previous->next = &moved;
+    list_init(slot);
+    LIST_EACH(node, &moved) {
+        struct wheel_timer *timer = CONTAINER_OF(node, struct wheel_timer, link);
+        list_remove(node);
+        wheel_file(wheel, timer);
+    }
+}
+
+/* One millisecond: higher levels first, so that what falls through lands in a slot still to come. */
+static void wheel_turn(struct wheel *wheel)
+{
+    wheel->now++;
+    for (unsigned level = WHEEL_LEVELS - 1; level > 0; level--) {
+        if ((wheel->now & ((UINT64_C(1) << (SLOT_BITS * level)) - 1)) == 0)
+            wheel_refile(wheel, &wheel->slots[level][(wheel->now >> (SLOT_BITS * level)) & SLOT_MASK]);
+    }
+    size_t slot = wheel->now & SLOT_MASK;
+    wheel_refile(wheel, &wheel->slots[0][slot]);
+    wheel->occupied[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
+}
+
+struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now)
+{
+    if (wheel->count == 0 && now > wheel->now)
+        wheel->now = now; /* nothing is filed: no need to turn through the pause */
+    while (list_is_empty(&wheel->expired) && wheel->now < now)
+        wheel_turn(wheel);
+    if (list_is_empty(&wheel->expired))
+        return NULL;
+    struct wheel_timer *timer = LIST_FIRST(&wheel->expired, struct wheel_timer, link);
+    wheel_stop(wheel, timer);
+    return timer;
+}
+
+uint64_t wheel_wait(const struct wheel *wheel, uint64_t now)
+{
+    if (wheel->count == 0)
+        return UINT64_MAX;
+    if (!list_is_empty(&wheel->expired))
+        return 0;
+    uint64_t ahead = 1;
+    for (; ahead < WHEEL_SLOTS; ahead++) {
+        size_t slot = (wheel->now + ahead) & SLOT_MASK;
+        if (slot == 0)
+            break; /* a higher level may empty itself into this one here */
+        if (wheel->occupied[slot / 64] >> (slot % 64) & 1)
+            break;
+    }
+    uint64_t due = wheel->now + ahead;
+    return due > now ? due - now : 0;
+}

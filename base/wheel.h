@@ -1,0 +1,67 @@
+/* The deadline wheel: timers by millisecond, O(1) to set and to stop; the caller brings the time. */
+#ifndef BASE_WHEEL_H
+#define BASE_WHEEL_H
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    WHEEL_LEVELS = 4,
+    WHEEL_SLOTS = 256, /* per level; level n has a tick of 256^n ms */
+};
+
+struct wheel_timer {
+    struct list link; /* a ring of its own while the timer is not set */
+    uint64_t due;     /* ms */
+};
+
+/*
+ * `now` never goes back. A timer is reported by the first wheel_expired whose `now` is at or past
+ * `due`. Timers beyond the last level wait in it and are put back as it turns.
+ */
+struct wheel {
+    uint64_t now;
+    size_t count;
+    struct list expired;
+    struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
+    uint64_t occupied[WHEEL_SLOTS / 64]; /* which slots of level 0 may hold timers */
+};
+
+void wheel_init(struct wheel *wheel, uint64_t now);
+
+static inline void wheel_timer_init(struct wheel_timer *timer)
+{
+    list_init(&timer->link);
+    timer->due = 0;
+}
+
+static inline bool wheel_timer_is_set(const struct wheel_timer *timer)
+{
+    return !list_is_empty(&timer->link);
+}
+
+/* Sets a timer that is not set. */
+void wheel_set(struct wheel *wheel, struct wheel_timer *timer, uint64_t due);
+
+/* Stops a timer; one that is not set is left alone. */
+static inline void wheel_stop(struct wheel *wheel, struct wheel_timer *timer)
+{
+    if (wheel_timer_is_set(timer)) {
+        list_remove(&timer->link);
+        wheel->count--;
+    }
+}
+
+/* The next timer that is due at `now`, stopped; NULL if there is none. Call until NULL. */
+struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now);
+
+/*
+ * Milliseconds until wheel_expired may have something to do: exact within 256 ms, else an earlier
+ * moment at which to look again; UINT64_MAX with no timer set.
+ */
+uint64_t wheel_wait(const struct wheel *wheel, uint64_t now);
+
+#endif
