@@ -1,0 +1,364 @@
+#include "transport/outbox.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "base/cleanup.h"
+#include "transport/frame.h"
+
+enum {
+    /* Up to here a bundle is copied into a message of its own size: cheaper than lending out a
+     * whole buffer, and the buffer stays warm for the next bundle. */
+    BUNDLE_COPY_MAX = 8 * 1024,
+    POOL_IDLE_MAX = 16, /* buffers kept for reuse */
+};
+
+/* Open while packets are added, then sealed: turned into the messages that are sent. */
+struct bundle {
+    struct bundle *next;
+    struct bundle_pool *pool;
+    struct outbox_account *account; /* set while the bytes are lent to libzmq */
+    struct blob *attached;
+    size_t size;
+    size_t packets;
+    bool sealed;
+    bool lent; /* `frame` shows `data`: closing it, sent or not, frees the bundle */
+    zmq_msg_t frame;
+    zmq_msg_t body; /* if there is an attached one */
+    uint8_t data[BUNDLE_SIZE_MAX];
+};
+
+/* Buffers come back from libzmq's I/O thread, hence the lock. */
+struct bundle_pool {
+    pthread_mutex_t lock;
+    atomic_size_t references; /* the owner, and every bundle that libzmq holds */
+    struct bundle *idle;
+    size_t idle_count;
+};
+
+/* What libzmq holds for one peer; outlives the outbox as long as libzmq holds anything. */
+struct outbox_account {
+    atomic_size_t references;
+    atomic_size_t bytes;
+};
+
+struct bundle_pool *bundle_pool_new(void)
+{
+    struct bundle_pool *pool = calloc(1, sizeof *pool);
+    if (pool == NULL)
+        return NULL;
+    pthread_mutex_init(&pool->lock, NULL);
+    pool->references = 1;
+    return pool;
+}
+
+static void pool_unref(struct bundle_pool *pool)
+{
+    if (atomic_fetch_sub(&pool->references, 1) != 1)
+        return;
+    while (pool->idle != NULL) {
+        struct bundle *next = pool->idle->next;
+        free(pool->idle);
+        pool->idle = next;
+    }
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+void bundle_pool_destroy(struct bundle_pool **pool)
+{
+    if (*pool != NULL)
+        pool_unref(*pool);
+    *pool = NULL;
+}
+
+static struct bundle *bundle_new(struct bundle_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct bundle *bundle = pool->idle;
+    if (bundle != NULL) {
+        pool->idle = bundle->next;
+        pool->idle_count--;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (bundle == NULL)
+        bundle = malloc(sizeof *bundle);
+    if (bundle == NULL)
+        return NULL;
+    bundle->next = NULL;
+    bundle->pool = pool;
+    bundle->account = NULL;
+    bundle->attached = NULL;
+    bundle->size = BUNDLE_HEADER_SIZE;
+    bundle->packets = 0;
+    bundle->sealed = false;
+    bundle->lent = false;
+    bundle_write_header(bundle->data);
+    return bundle;
+}
+
+/* Puts the buffer back; its messages are gone. */
+static void bundle_recycle(struct bundle *bundle)
+{
+    struct bundle_pool *pool = bundle->pool;
+    blob_unref(&bundle->attached);
+    pthread_mutex_lock(&pool->lock);
+    bool keep = pool->idle_count < POOL_IDLE_MAX;
+    if (keep) {
+        bundle->next = pool->idle;
+        pool->idle = bundle;
+        pool->idle_count++;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (!keep)
+        free(bundle);
+}
+
+/* Frees a bundle whose messages have not been sent. */
+static void bundle_drop(struct bundle *bundle)
+{
+    bool lent = bundle->sealed && bundle->lent;
+    if (bundle->sealed && bundle->attached != NULL)
+        zmq_msg_close(&bundle->body);
+    if (bundle->sealed)
+        zmq_msg_close(&bundle->frame);
+    if (!lent)
+        bundle_recycle(bundle);
+}
+
+static void account_unref(struct outbox_account *account)
+{
+    if (atomic_fetch_sub(&account->references, 1) == 1)
+        free(account);
+}
+
+void outbox_init(struct outbox *outbox, struct bundle_pool *pool)
+{
+    *outbox = (struct outbox){.pool = pool};
+}
+
+/* What a bundle adds to `waiting` while it is open. */
+static size_t bundle_waiting(const struct bundle *bundle)
+{
+    return bundle->size + (bundle->attached == NULL ? 0 : bundle->attached->size);
+}
+
+void outbox_clear(struct outbox *outbox)
+{
+    while (outbox->first != NULL) {
+        struct bundle *next = outbox->first->next;
+        bundle_drop(outbox->first);
+        outbox->first = next;
+    }
+    outbox->last = NULL;
+    outbox->waiting = 0;
+    outbox->put = outbox->sent;
+}
+
+void outbox_fini(struct outbox *outbox)
+{
+    if (outbox->pool == NULL)
+        return;
+    outbox_clear(outbox);
+    if (outbox->account != NULL)
+        account_unref(outbox->account);
+    *outbox = (struct outbox){0};
+}
+
+size_t outbox_bytes(const struct outbox *outbox)
+{
+    size_t held = outbox->account == NULL ? 0 : atomic_load(&outbox->account->bytes);
+    return outbox->waiting + held;
+}
+
+static struct bundle *outbox_bundle(struct outbox *outbox, size_t size, bool alone)
+{
+    struct bundle *last = outbox->last;
+    if (last != NULL && !alone && !last->sealed && last->attached == NULL &&
+        last->size + size <= BUNDLE_SIZE_MAX)
+        return last;
+    struct bundle *bundle = bundle_new(outbox->pool);
+    if (bundle == NULL)
+        return NULL;
+    if (last == NULL)
+        outbox->first = bundle;
+    else
+        last->next = bundle;
+    outbox->last = bundle;
+    outbox->waiting += bundle->size;
+    return bundle;
+}
+
+bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob *attached)
+{
+    size_t size = packet_size(packet);
+    struct bundle *bundle = outbox_bundle(outbox, size, attached != NULL);
+    if (bundle == NULL)
+        return false;
+    packet_write(bundle->data + bundle->size, packet);
+    bundle->size += size;
+    bundle->packets++;
+    outbox->put++;
+    outbox->waiting += size;
+    if (attached != NULL) {
+        bundle->attached = blob_ref(attached);
+        outbox->waiting += attached->size;
+    }
+    return true;
+}
+
+/* Runs on whichever thread of libzmq is done with the bytes. */
+static void bundle_release(void *data, void *hint)
+{
+    struct bundle *bundle = hint;
+    struct bundle_pool *pool = bundle->pool;
+    struct outbox_account *account = bundle->account;
+    (void)data;
+    atomic_fetch_sub(&account->bytes, bundle->size);
+    account_unref(account);
+    bundle_recycle(bundle);
+    pool_unref(pool);
+}
+
+/* An attached body once more, as a blob whose end is told to the account. */
+struct held_body {
+    struct blob blob;
+    struct blob *body;
+    struct outbox_account *account;
+};
+
+static void held_body_release(struct blob *blob)
+{
+    struct held_body *held = CONTAINER_OF(blob, struct held_body, blob);
+    atomic_fetch_sub(&held->account->bytes, blob->size);
+    account_unref(held->account);
+    blob_unref(&held->body);
+    free(held);
+}
+
+static struct blob *held_body_new(struct outbox_account *account, struct blob *body)
+{
+    struct held_body *held = malloc(sizeof *held);
+    if (held == NULL)
+        return NULL;
+    held->blob = (struct blob){
+        .references = 1, .data = body->data, .size = body->size, .release = held_body_release};
+    held->body = blob_ref(body);
+    held->account = account;
+    atomic_fetch_add(&account->references, 1);
+    atomic_fetch_add(&account->bytes, body->size);
+    return &held->blob;
+}
+
+static bool seal_body(struct bundle *bundle, struct outbox_account *account)
+{
+    CLEANUP(blob_unref) struct blob *held = held_body_new(account, bundle->attached);
+    return held != NULL && frame_of_blob(&bundle->body, held);
+}
+
+static bool seal_frame(struct bundle *bundle, struct outbox_account *account)
+{
+    if (bundle->size <= BUNDLE_COPY_MAX) {
+        if (zmq_msg_init_size(&bundle->frame, bundle->size) != 0)
+            return false;
+        memcpy(zmq_msg_data(&bundle->frame), bundle->data, bundle->size);
+        return true;
+    }
+    if (zmq_msg_init_data(&bundle->frame, bundle->data, bundle->size, bundle_release, bundle) != 0)
+        return false;
+    bundle->lent = true;
+    bundle->account = account;
+    atomic_fetch_add(&account->references, 1);
+    atomic_fetch_add(&account->bytes, bundle->size);
+    atomic_fetch_add(&bundle->pool->references, 1);
+    return true;
+}
+
+/* Makes all messages before the first is sent, so that no message is left half sent. */
+static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
+{
+    if (bundle->sealed)
+        return true;
+    if (outbox->account == NULL) {
+        outbox->account = calloc(1, sizeof *outbox->account);
+        if (outbox->account == NULL)
+            return false;
+        outbox->account->references = 1;
+    }
+    if (bundle->attached != NULL && !seal_body(bundle, outbox->account))
+        return false;
+    if (!seal_frame(bundle, outbox->account)) {
+        if (bundle->attached != NULL)
+            zmq_msg_close(&bundle->body);
+        return false;
+    }
+    bundle->sealed = true;
+    outbox->waiting -= bundle_waiting(bundle);
+    return true;
+}
+
+static bool message_send(zmq_msg_t *message, void *socket, int flags)
+{
+    int rc;
+    do
+        rc = zmq_msg_send(message, socket, flags | ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    return rc >= 0;
+}
+
+static bool routing_id_send(const struct routing_id *peer, void *socket)
+{
+    int rc;
+    do
+        rc = zmq_send(socket, peer->bytes, peer->size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    return rc >= 0;
+}
+
+/* A ROUTER refuses on the routing id, a DEALER on the first frame; all else then goes through. */
+static enum outbox_result bundle_send(struct bundle *bundle, void *socket,
+                                      const struct routing_id *peer)
+{
+    struct blob *attached = bundle->attached;
+    bool lent = bundle->lent;
+    zmq_msg_t body;
+    if (peer != NULL && !routing_id_send(peer, socket))
+        return errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
+    if (attached != NULL) { /* out of the bundle, which a lent frame takes with it */
+        zmq_msg_init(&body);
+        zmq_msg_move(&body, &bundle->body);
+    }
+    if (!message_send(&bundle->frame, socket, attached != NULL ? ZMQ_SNDMORE : 0)) {
+        enum outbox_result result = errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
+        if (attached != NULL)
+            zmq_msg_move(&bundle->body, &body);
+        return result;
+    }
+    if (attached != NULL && !message_send(&body, socket, 0))
+        zmq_msg_close(&body);
+    if (!lent)
+        bundle_recycle(bundle);
+    return OUTBOX_SENT;
+}
+
+enum outbox_result outbox_flush(struct outbox *outbox, void *socket, const struct routing_id *peer)
+{
+    while (outbox->first != NULL) {
+        struct bundle *bundle = outbox->first;
+        struct bundle *next = bundle->next;
+        size_t packets = bundle->packets;
+        if (!bundle_seal(outbox, bundle))
+            return OUTBOX_BLOCKED;
+        enum outbox_result result = bundle_send(bundle, socket, peer);
+        if (result != OUTBOX_SENT)
+            return result;
+        outbox->sent += packets;
+        outbox->first = next;
+        if (next == NULL)
+            outbox->last = NULL;
+    }
+    return OUTBOX_SENT;
+}
