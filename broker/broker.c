@@ -1,0 +1,277 @@
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "broker/core.h"
+
+enum {
+    TURN_MESSAGES = 256, /* taken in before what they caused is sent */
+    TURN_PACKETS = 1024,
+    DRAIN_MS = 5000,     /* how long running calls may take once the broker is told to stop */
+    GOODBYE_MS = 1000,   /* how long the last messages may take to leave */
+    BLOCKED_WAIT_MS = 2, /* when an outbox is blocked; libzmq mostly wakes the loop before */
+    FDS_RESERVED = 64,   /* descriptors that are not peers' */
+};
+
+void broker_log(struct broker *broker, enum broker_log_level level, const char *event,
+                const char *fields, ...)
+{
+    char text[512];
+    va_list arguments;
+    if (broker->hooks.log == NULL)
+        return;
+    va_start(arguments, fields);
+    vsnprintf(text, sizeof text, fields, arguments);
+    va_end(arguments);
+    broker->hooks.log(broker->hooks.context, level, event, text);
+}
+
+static void broker_sink(void *context, struct peer *to, const struct packet *packet,
+                        struct blob *attached)
+{
+    session_send(context, session_of_peer(to), packet, attached);
+}
+
+/* What the limit on descriptors leaves for peers: past it, libzmq would spin on accept. */
+static uint32_t session_limit_default(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * FDS_RESERVED)
+        return FDS_RESERVED;
+    return limit.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)limit.rlim_cur - FDS_RESERVED;
+}
+
+static bool broker_init_state(struct broker *broker)
+{
+    const struct broker_settings *settings = &broker->settings;
+    struct router_limits limits = {
+        .body_limit = settings->body_limit,
+        .queue_calls = settings->queue_calls,
+        .queue_bytes = settings->queue_bytes,
+        .retained_bytes = settings->retained_bytes,
+        .attempts = settings->attempts,
+    };
+    struct router_sink sink = {.context = broker, .send = broker_sink};
+    broker->now = clock_ms();
+    broker->started = broker->now;
+    broker->last_inspection = broker->now;
+    broker->epoch = random_u64();
+    list_init(&broker->touched);
+    list_init(&broker->blocked);
+    list_init(&broker->doomed);
+    broker->pool = bundle_pool_new();
+    if (broker->pool == NULL || !sessions_init(&broker->sessions) ||
+        !router_init(&broker->router, &limits, &sink, broker->now))
+        return false;
+    broker->router.counters = &broker->counters;
+    outbox_init(&broker->stray, broker->pool);
+    return true;
+}
+
+static enum busbar_status broker_open(struct broker *broker, char *error, size_t error_size)
+{
+    broker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    broker->context = broker->hooks.zmq_context;
+    if (broker->context == NULL)
+        broker->context = broker->own_context = zmq_ctx_new();
+    if (broker->wake < 0 || broker->context == NULL) {
+        snprintf(error, error_size, "cannot start: %s", strerror(errno));
+        return BUSBAR_SYSTEM;
+    }
+    return socket_open(broker, error, error_size);
+}
+
+enum busbar_status broker_new(struct broker **ret, const struct broker_settings *settings,
+                              const struct broker_hooks *hooks, char *error, size_t error_size)
+{
+    CLEANUP(broker_destroy) struct broker *broker = calloc(1, sizeof *broker);
+    snprintf(error, error_size, "out of memory");
+    if (broker == NULL)
+        return BUSBAR_NO_MEMORY;
+    broker->wake = -1;
+    broker->settings = *settings;
+    if (hooks != NULL)
+        broker->hooks = *hooks;
+    if (broker->settings.session_limit == 0)
+        broker->settings.session_limit = session_limit_default();
+    if (!broker_init_state(broker))
+        return BUSBAR_NO_MEMORY;
+    broker->ready = true;
+    enum busbar_status status = broker_open(broker, error, error_size);
+    if (status == BUSBAR_OK)
+        *ret = STEAL(broker);
+    return status;
+}
+
+size_t broker_endpoint_count(const struct broker *broker)
+{
+    return broker->endpoint_count;
+}
+
+const char *broker_endpoint(const struct broker *broker, size_t index)
+{
+    return broker->endpoints[index];
+}
+
+/* Takes in what is there, bounded, so that what it caused is sent before more is taken in. */
+static bool broker_receive(struct broker *broker)
+{
+    uint64_t packets = broker->packets;
+    struct message message;
+    for (unsigned i = 0; i < TURN_MESSAGES; i++) {
+        if (!socket_receive(broker, &message))
+            return false;
+        native_receive(broker, &message);
+        message_close(&message);
+        sessions_reap(broker);
+        if (broker->packets - packets >= TURN_PACKETS)
+            return true;
+    }
+    return true;
+}
+
+static bool has_input(void *socket)
+{
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+}
+
+static int socket_fd(void *socket)
+{
+    int fd = -1;
+    size_t size = sizeof fd;
+    (void)zmq_getsockopt(socket, ZMQ_FD, &fd, &size);
+    return fd;
+}
+
+static int broker_timeout(const struct broker *broker)
+{
+    uint64_t wait = wheel_wait(&broker->router.wheel, broker->now);
+    uint64_t inspection = broker->next_inspection > broker->now
+                              ? broker->next_inspection - broker->now
+                              : 0;
+    if (inspection < wait)
+        wait = inspection;
+    if (!list_is_empty(&broker->blocked) && wait > BLOCKED_WAIT_MS)
+        wait = BLOCKED_WAIT_MS;
+    return (int)wait;
+}
+
+/*
+ * Sleeps until there is something to do. libzmq's descriptors tell of changes, not of states, and a
+ * send may take a change in: so the states are asked after the last send and before sleeping.
+ */
+static void broker_wait(struct broker *broker)
+{
+    struct pollfd fds[] = {
+        {.fd = socket_fd(broker->socket), .events = POLLIN},
+        {.fd = socket_fd(broker->monitor.socket), .events = POLLIN},
+        {.fd = broker->wake, .events = POLLIN},
+    };
+    if (has_input(broker->socket) || has_input(broker->monitor.socket))
+        return;
+    (void)poll(fds, ARRAY_SIZE(fds), broker_timeout(broker));
+    uint64_t told;
+    if (fds[2].revents != 0 && read(broker->wake, &told, sizeof told) == sizeof told)
+        broker->stopping = true;
+}
+
+/* One turn: time, input, the monitor, output. True if more input may be there. */
+static bool broker_turn(struct broker *broker)
+{
+    broker->now = clock_ms();
+    router_expire(&broker->router, broker->now);
+    bool more = broker_receive(broker);
+    socket_watch(broker);
+    if (broker->now >= broker->next_inspection)
+        sessions_inspect(broker);
+    do {
+        sessions_reap(broker);
+        sessions_flush(broker);
+    } while (!list_is_empty(&broker->doomed) || !list_is_empty(&broker->touched));
+    return more;
+}
+
+/* Puts a packet without a body into every session's outbox. */
+static void broker_tell_all(struct broker *broker, enum packet_command command)
+{
+    struct map *map = &broker->sessions.by_token;
+    for (struct map_node *node = map_walk(map, NULL); node != NULL; node = map_walk(map, node))
+        session_send(broker, CONTAINER_OF(node, struct session, by_token),
+                     &(struct packet){.command = (uint8_t)command}, NULL);
+}
+
+static void broker_drain(struct broker *broker)
+{
+    uint64_t end = clock_ms() + DRAIN_MS;
+    int linger = GOODBYE_MS;
+    broker_log(broker, BROKER_LOG_INFO, "broker_draining", "calls=%zu sessions=%zu",
+               broker->router.calls.count, broker->sessions.by_id.count);
+    broker->router.draining = true;
+    broker->stopping = false;
+    broker_tell_all(broker, PACKET_GOAWAY);
+    while (broker_turn(broker) ||
+           (broker->router.calls.count > 0 && clock_ms() < end && !broker->stopping))
+        broker_wait(broker);
+    broker_tell_all(broker, PACKET_BYE);
+    sessions_flush(broker);
+    (void)zmq_setsockopt(broker->socket, ZMQ_LINGER, &linger, sizeof linger);
+}
+
+enum busbar_status broker_run(struct broker *broker)
+{
+    while (!broker->stopping) {
+        if (!broker_turn(broker))
+            broker_wait(broker);
+    }
+    broker_drain(broker);
+    return BUSBAR_OK;
+}
+
+void broker_stop(struct broker *broker)
+{
+    uint64_t one = 1;
+    int reason = errno;
+    ssize_t written = write(broker->wake, &one, sizeof one);
+    (void)written; /* it fails only if it is full of stops already */
+    errno = reason;
+}
+
+static void broker_end_sessions(struct broker *broker)
+{
+    struct map_node *node;
+    while ((node = map_walk(&broker->sessions.by_token, NULL)) != NULL)
+        session_end(broker, CONTAINER_OF(node, struct session, by_token), "the broker stops");
+}
+
+void broker_destroy(struct broker **broker)
+{
+    struct broker *gone = *broker;
+    *broker = NULL;
+    if (gone == NULL)
+        return;
+    if (gone->ready) {
+        broker_end_sessions(gone);
+        outbox_fini(&gone->stray);
+        router_fini(&gone->router);
+    }
+    sessions_fini(&gone->sessions);
+    socket_close(gone);
+    if (gone->own_context != NULL)
+        zmq_ctx_term(gone->own_context);
+    bundle_pool_destroy(&gone->pool);
+    if (gone->wake >= 0)
+        close(gone->wake);
+    free(gone);
+}

@@ -1,0 +1,129 @@
+#include "broker/call.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/blob.h"
+#include "base/random.h"
+
+enum {
+    CHUNK_BITS = 10,
+    CHUNK_CALLS = 1 << CHUNK_BITS,
+    GENERATION_BITS = 64 - CALL_SLOT_BITS,
+};
+
+bool call_table_init(struct call_table *table)
+{
+    *table = (struct call_table){0};
+    return true;
+}
+
+void call_table_fini(struct call_table *table)
+{
+    assert(table->count == 0);
+    for (size_t i = 0; i < table->chunk_count; i++)
+        free(table->chunks[i]);
+    free(table->chunks);
+    *table = (struct call_table){0};
+}
+
+static uint64_t generation_mask(uint64_t generation)
+{
+    return generation & ((UINT64_C(1) << GENERATION_BITS) - 1);
+}
+
+/* One more chunk of free slots. Chunks stay where they are, so that calls can be linked. */
+static bool call_table_grow(struct call_table *table)
+{
+    if (table->chunk_count == CALL_SLOTS_MAX / CHUNK_CALLS)
+        return false;
+    struct call **chunks =
+        realloc(table->chunks, (table->chunk_count + 1) * sizeof(struct call *));
+    if (chunks == NULL)
+        return false;
+    table->chunks = chunks;
+    struct call *chunk = calloc(CHUNK_CALLS, sizeof *chunk);
+    if (chunk == NULL)
+        return false;
+    uint64_t start = random_u64();
+    for (uint32_t i = CHUNK_CALLS; i-- > 0;) {
+        struct call *call = &chunk[i];
+        call->slot = (uint32_t)(table->chunk_count << CHUNK_BITS) + i;
+        call->generation = generation_mask(start);
+        wheel_timer_init(&call->timer);
+        call->next_free = table->free;
+        table->free = call;
+    }
+    table->chunks[table->chunk_count++] = chunk;
+    return true;
+}
+
+struct call *call_table_take(struct call_table *table)
+{
+    if (table->free == NULL && !call_table_grow(table))
+        return NULL;
+    struct call *call = table->free;
+    table->free = call->next_free;
+    table->count++;
+    call->next_free = NULL;
+    return call;
+}
+
+void call_table_put(struct call_table *table, struct call *call)
+{
+    assert(call->state != CALL_FREE);
+    assert(!wheel_timer_is_set(&call->timer));
+    kept_destroy(&call->kept);
+    call->generation = generation_mask(call->generation + 1);
+    call->state = CALL_FREE;
+    call->attempts = 0;
+    call->idempotent = false;
+    call->client = NULL;
+    call->worker = NULL;
+    call->method = NULL;
+    call->lane = NULL;
+    call->next_free = table->free;
+    table->free = call;
+    table->count--;
+}
+
+struct call *call_table_find(const struct call_table *table, uint64_t id)
+{
+    uint64_t slot = id & (CALL_SLOTS_MAX - 1);
+    if (slot >> CHUNK_BITS >= table->chunk_count)
+        return NULL;
+    struct call *call = &table->chunks[slot >> CHUNK_BITS][slot & (CHUNK_CALLS - 1)];
+    if (call->state == CALL_FREE || call->generation != id >> CALL_SLOT_BITS)
+        return NULL;
+    return call;
+}
+
+struct kept *kept_new(const struct packet *packet, struct blob *attached)
+{
+    size_t body = attached == NULL ? packet->body.size : 0;
+    struct kept *kept = malloc(sizeof *kept + packet->metadata.size + body);
+    if (kept == NULL)
+        return NULL;
+    kept->attached = attached == NULL ? NULL : blob_ref(attached);
+    kept->metadata_size = packet->metadata.size;
+    kept->body_size = body;
+    memcpy(kept->data, packet->metadata.data, packet->metadata.size);
+    memcpy(kept->data + packet->metadata.size, packet->body.data, body);
+    return kept;
+}
+
+void kept_destroy(struct kept **kept)
+{
+    if (*kept == NULL)
+        return;
+    blob_unref(&(*kept)->attached);
+    free(*kept);
+    *kept = NULL;
+}
+
+size_t kept_size(const struct kept *kept)
+{
+    size_t attached = kept->attached == NULL ? 0 : kept->attached->size;
+    return sizeof *kept + kept->metadata_size + kept->body_size + attached;
+}

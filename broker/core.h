@@ -1,0 +1,70 @@
+/* What the files of the broker share: the broker itself, around its pure router. */
+#ifndef BROKER_CORE_H
+#define BROKER_CORE_H
+
+#include <zmq.h>
+
+#include "broker/broker.h"
+#include "broker/router.h"
+#include "broker/session.h"
+#include "broker/settings.h"
+#include "transport/monitor.h"
+#include "transport/outbox.h"
+
+struct broker {
+    struct broker_settings settings; /* its strings belong to whoever made the broker */
+    struct broker_hooks hooks;
+    void *context;
+    void *own_context; /* the same if it is ours to end */
+    void *socket;      /* the one ROUTER */
+    struct monitor monitor;
+    int wake; /* eventfd: written by broker_stop */
+    bool stopping;
+    bool ready; /* router and sessions were made */
+    char **endpoints;
+    size_t endpoint_count;
+    uint64_t epoch;
+    uint64_t now; /* ms, of this turn of the loop */
+    uint64_t started;
+    uint64_t packets; /* received: bounds a turn */
+    struct counters counters;
+    struct router router;
+    struct sessions sessions;
+    struct bundle_pool *pool;
+    struct outbox stray;      /* answers to a peer that has no session; flushed per message */
+    struct list touched;      /* session.flush: something was put since the last flush */
+    struct list blocked;      /* session.flush: libzmq's queue was full; tried again each turn */
+    struct list doomed;       /* session.doomed: to be ended when the current message is done */
+    uint64_t next_inspection; /* ms: when the sessions are looked through */
+    uint64_t last_inspection;
+};
+
+/* Tells the hook; the fields are formatted as by printf. */
+void broker_log(struct broker *broker, enum broker_log_level level, const char *event,
+                const char *fields, ...) __attribute__((format(printf, 4, 5)));
+
+/* One received message. */
+struct message {
+    struct routing_id from;
+    size_t frames;
+    zmq_msg_t frame;
+    zmq_msg_t body; /* if frames > 1 */
+};
+
+/* The built-in service: answers a call to `bus`. */
+void builtin_call(struct broker *broker, struct session *session, const struct packet *packet);
+
+/* The native dialect: takes a message apart and tells the router. */
+void native_receive(struct broker *broker, struct message *message);
+
+/* broker/socket.c: the ROUTER and its monitor. */
+enum busbar_status socket_open(struct broker *broker, char *error, size_t error_size);
+void socket_close(struct broker *broker);
+bool socket_receive(struct broker *broker, struct message *message);
+/* The descriptor of the connection it came by; -1 if it has none. */
+int message_fd(const struct message *message);
+void message_close(struct message *message);
+/* Takes in what the monitor has seen: sessions of broken connections end. */
+void socket_watch(struct broker *broker);
+
+#endif

@@ -1,0 +1,39 @@
+/* What the router knows of a session: the calls it made, the calls it runs, what it exports. */
+#ifndef BROKER_PEER_H
+#define BROKER_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/map.h"
+
+struct peer {
+    uint64_t number; /* in this run of the broker; for people */
+
+    /* As a client. */
+    struct list calls;    /* struct call.of_client: made and without outcome */
+    struct map by_id;     /* the same by the client's id; only once it has cancelled one */
+    struct list flows;    /* struct flow.of_client */
+    size_t kept_bytes;    /* request bytes kept for its calls */
+
+    /* As a worker. */
+    struct list running; /* struct call.place: given to it and not answered */
+    struct list exports; /* struct export.of_worker */
+    uint32_t load;       /* length of running */
+    uint32_t credit;     /* how many it takes at once */
+    bool leaving;        /* said GOAWAY: gets no more calls */
+};
+
+static inline bool peer_is_worker(const struct peer *peer)
+{
+    return !list_is_empty(&peer->exports);
+}
+
+static inline bool peer_has_credit(const struct peer *peer)
+{
+    return peer->load < peer->credit && !peer->leaving;
+}
+
+#endif

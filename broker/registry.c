@@ -1,0 +1,283 @@
+#include "broker/registry.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "broker/peer.h"
+#include "protocol/name.h"
+
+bool registry_init(struct registry *registry)
+{
+    *registry = (struct registry){0};
+    random_bytes(&registry->key, sizeof registry->key);
+    if (!map_init(&registry->services))
+        return false;
+    if (map_init(&registry->methods))
+        return true;
+    map_fini(&registry->services);
+    return false;
+}
+
+void registry_fini(struct registry *registry)
+{
+    map_fini(&registry->methods);
+    map_fini(&registry->services);
+}
+
+/* The names as one run; in a packet they already stand one after the other. */
+static uint64_t names_hash(const struct registry *registry, struct bytes service,
+                           struct bytes method)
+{
+    uint8_t names[2 * NAME_SIZE_MAX];
+    if (service.data + service.size == method.data)
+        return siphash(&registry->key, service.data, service.size + method.size);
+    memcpy(names, service.data, service.size);
+    memcpy(names + service.size, method.data, method.size);
+    return siphash(&registry->key, names, service.size + method.size);
+}
+
+static struct method *method_find(const struct registry *registry, struct bytes service,
+                                  struct bytes name)
+{
+    uint64_t hash = names_hash(registry, service, name);
+    for (struct map_node *node = map_first(&registry->methods, hash); node != NULL;
+         node = map_next(node)) {
+        struct method *method = CONTAINER_OF(node, struct method, by_name);
+        if (method->service_size == service.size && method->method_size == name.size &&
+            memcmp(method->names, service.data, service.size) == 0 &&
+            memcmp(method->names + service.size, name.data, name.size) == 0)
+            return method;
+    }
+    return NULL;
+}
+
+struct method *registry_find_method(const struct registry *registry, struct bytes service,
+                                    struct bytes name)
+{
+    struct method *method = method_find(registry, service, name);
+    return method != NULL && method->provider_count > 0 ? method : NULL;
+}
+
+struct service *registry_find_service(const struct registry *registry, struct bytes name)
+{
+    uint64_t hash = siphash(&registry->key, name.data, name.size);
+    for (struct map_node *node = map_first(&registry->services, hash); node != NULL;
+         node = map_next(node)) {
+        struct service *service = CONTAINER_OF(node, struct service, by_name);
+        if (service->name_size == name.size && memcmp(service->name, name.data, name.size) == 0)
+            return service;
+    }
+    return NULL;
+}
+
+static struct service *service_new(struct registry *registry, struct bytes name)
+{
+    struct service *service = calloc(1, sizeof *service + name.size + 1);
+    if (service == NULL)
+        return NULL;
+    memcpy(service->name, name.data, name.size);
+    service->name_size = name.size;
+    list_init(&service->exports);
+    list_init(&service->flows);
+    map_insert(&registry->services, &service->by_name,
+               siphash(&registry->key, name.data, name.size));
+    return service;
+}
+
+static void service_collect(struct registry *registry, struct service *service)
+{
+    for (size_t i = 0; i < service->method_slots; i++) {
+        if (service->methods[i] != NULL)
+            return;
+    }
+    if (!list_is_empty(&service->exports))
+        return;
+    assert(list_is_empty(&service->flows) && service->running == 0);
+    map_remove(&registry->services, &service->by_name);
+    free(service->methods);
+    free(service);
+}
+
+/* A free index for a method, kept small so that the bit sets of exports stay short. */
+static bool service_index(struct service *service, size_t *ret)
+{
+    for (size_t i = 0; i < service->method_slots; i++) {
+        if (service->methods[i] == NULL) {
+            *ret = i;
+            return true;
+        }
+    }
+    size_t slots = service->method_slots == 0 ? 4 : service->method_slots * 2;
+    struct method **methods = realloc(service->methods, slots * sizeof(struct method *));
+    if (methods == NULL)
+        return false;
+    memset(methods + service->method_slots, 0,
+           (slots - service->method_slots) * sizeof(struct method *));
+    *ret = service->method_slots;
+    service->methods = methods;
+    service->method_slots = slots;
+    return true;
+}
+
+static struct method *method_new(struct registry *registry, struct service *service,
+                                 struct bytes name)
+{
+    size_t index;
+    struct bytes owner = {.data = (const uint8_t *)service->name, .size = service->name_size};
+    if (!service_index(service, &index))
+        return NULL;
+    struct method *method = calloc(1, sizeof *method + service->name_size + name.size);
+    if (method == NULL)
+        return NULL;
+    method->service = service;
+    method->index = index;
+    method->service_size = (uint8_t)service->name_size;
+    method->method_size = (uint8_t)name.size;
+    memcpy(method->names, service->name, service->name_size);
+    memcpy(method->names + service->name_size, name.data, name.size);
+    service->methods[index] = method;
+    map_insert(&registry->methods, &method->by_name, names_hash(registry, owner, name));
+    return method;
+}
+
+void method_unref(struct registry *registry, struct method *method)
+{
+    assert(method->references > 0);
+    if (--method->references > 0)
+        return;
+    struct service *service = method->service;
+    assert(method->provider_count == 0);
+    map_remove(&registry->methods, &method->by_name);
+    service->methods[method->index] = NULL;
+    free(method->providers);
+    free(method);
+    service_collect(registry, service);
+}
+
+static bool method_add_provider(struct method *method, struct export *export, bool idempotent)
+{
+    size_t count = method->provider_count;
+    struct provider *providers =
+        realloc(method->providers, (count + 1) * sizeof(struct provider));
+    if (providers == NULL)
+        return false;
+    providers[count] = (struct provider){.export = export, .idempotent = idempotent};
+    method->providers = providers;
+    method->provider_count++;
+    return true;
+}
+
+static void method_remove_provider(struct method *method, const struct export *export)
+{
+    for (size_t i = 0; i < method->provider_count; i++) {
+        if (method->providers[i].export == export) {
+            method->provider_count--;
+            memmove(&method->providers[i], &method->providers[i + 1],
+                    (method->provider_count - i) * sizeof(struct provider));
+            return;
+        }
+    }
+}
+
+/* Offers one method of the registration; on failure the export is left as it was. */
+static bool export_add_method(struct registry *registry, struct export *export, size_t position)
+{
+    const struct registration_method *told = &export->registration.methods[position];
+    struct service *service = export->service;
+    struct bytes owner = {.data = (const uint8_t *)service->name, .size = service->name_size};
+    struct bytes name = bytes_of_text(told->name);
+    struct method *method = method_find(registry, owner, name);
+    if (method == NULL)
+        method = method_new(registry, service, name);
+    if (method == NULL)
+        return false;
+    method_ref(method);
+    size_t words = method->index / 64 + 1;
+    if (words > export->offer_words) {
+        uint64_t *offers = realloc(export->offers, words * sizeof *offers);
+        if (offers == NULL) {
+            method_unref(registry, method);
+            return false;
+        }
+        memset(offers + export->offer_words, 0, (words - export->offer_words) * sizeof *offers);
+        export->offers = offers;
+        export->offer_words = words;
+    }
+    if (!method_add_provider(method, export, told->idempotent)) {
+        method_unref(registry, method);
+        return false;
+    }
+    export->offers[method->index / 64] |= UINT64_C(1) << (method->index % 64);
+    export->methods[position] = method;
+    return true;
+}
+
+void registry_withdraw(struct export *export)
+{
+    list_remove(&export->of_worker);
+    list_remove(&export->of_service);
+    for (size_t i = 0; i < export->registration.method_count; i++) {
+        if (export->methods[i] != NULL)
+            method_remove_provider(export->methods[i], export);
+    }
+}
+
+void export_destroy(struct registry *registry, struct export **export)
+{
+    struct export *gone = *export;
+    size_t count = gone->registration.method_count;
+    *export = NULL;
+    if (count == 0 || gone->methods[0] == NULL) /* no method whose end would collect the service */
+        service_collect(registry, gone->service);
+    for (size_t i = 0; i < count && gone->methods[i] != NULL; i++)
+        method_unref(registry, gone->methods[i]);
+    registration_fini(&gone->registration);
+    free(gone->methods);
+    free(gone->offers);
+    free(gone);
+}
+
+struct export *registry_add(struct registry *registry, struct peer *worker, struct bytes name,
+                            struct registration *registration)
+{
+    struct export *export = calloc(1, sizeof *export);
+    struct method **methods = calloc(registration->method_count, sizeof(struct method *));
+    struct service *service = registry_find_service(registry, name);
+    if (service == NULL)
+        service = service_new(registry, name);
+    if (export == NULL || methods == NULL || service == NULL) {
+        free(export);
+        free(methods);
+        registration_fini(registration);
+        if (service != NULL)
+            service_collect(registry, service);
+        return NULL;
+    }
+    export->worker = worker;
+    export->service = service;
+    export->registration = *registration;
+    *registration = (struct registration){0};
+    export->methods = methods;
+    list_append(&worker->exports, &export->of_worker);
+    list_append(&service->exports, &export->of_service);
+    for (size_t i = 0; i < export->registration.method_count; i++) {
+        if (!export_add_method(registry, export, i)) {
+            registry_withdraw(export);
+            export_destroy(registry, &export);
+            return NULL;
+        }
+    }
+    return export;
+}
+
+struct export *registry_find_export(const struct peer *worker, const struct service *service)
+{
+    LIST_EACH(node, (struct list *)(uintptr_t)&worker->exports) {
+        struct export *export = CONTAINER_OF(node, struct export, of_worker);
+        if (export->service == service)
+            return export;
+    }
+    return NULL;
+}

@@ -1,0 +1,261 @@
+#include "broker/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "broker/core.h"
+
+enum {
+    PROBE_AFTER_MS = 30000, /* a session that said nothing for so long is sent a HEARTBEAT */
+    FDS_MIN = 64,
+};
+
+bool sessions_init(struct sessions *sessions)
+{
+    *sessions = (struct sessions){0};
+    random_bytes(&sessions->key, sizeof sessions->key);
+    return map_init(&sessions->by_id) && map_init(&sessions->by_token);
+}
+
+void sessions_fini(struct sessions *sessions)
+{
+    if (sessions->by_id.buckets != NULL)
+        map_fini(&sessions->by_id);
+    if (sessions->by_token.buckets != NULL)
+        map_fini(&sessions->by_token);
+    free(sessions->by_fd);
+    *sessions = (struct sessions){0};
+}
+
+struct session *session_find(const struct sessions *sessions, const struct routing_id *id)
+{
+    uint64_t hash = siphash(&sessions->key, id->bytes, id->size);
+    for (struct map_node *node = map_first(&sessions->by_id, hash); node != NULL;
+         node = map_next(node)) {
+        struct session *session = CONTAINER_OF(node, struct session, by_id);
+        if (session->id.size == id->size && memcmp(session->id.bytes, id->bytes, id->size) == 0)
+            return session;
+    }
+    return NULL;
+}
+
+struct session *session_find_token(const struct sessions *sessions, uint64_t token)
+{
+    struct map_node *node = map_first(&sessions->by_token, token);
+    return node == NULL ? NULL : CONTAINER_OF(node, struct session, by_token);
+}
+
+struct session *session_find_fd(const struct sessions *sessions, int fd)
+{
+    return fd >= 0 && (size_t)fd < sessions->by_fd_size ? sessions->by_fd[fd] : NULL;
+}
+
+static bool sessions_record_fd(struct sessions *sessions, int fd, struct session *session)
+{
+    if (fd < 0)
+        return true;
+    if ((size_t)fd >= sessions->by_fd_size) {
+        size_t size = sessions->by_fd_size == 0 ? FDS_MIN : sessions->by_fd_size;
+        while (size <= (size_t)fd)
+            size *= 2;
+        struct session **by_fd = realloc(sessions->by_fd, size * sizeof(struct session *));
+        if (by_fd == NULL)
+            return false;
+        memset(by_fd + sessions->by_fd_size, 0,
+               (size - sessions->by_fd_size) * sizeof(struct session *));
+        sessions->by_fd = by_fd;
+        sessions->by_fd_size = size;
+    }
+    sessions->by_fd[fd] = session;
+    return true;
+}
+
+static uint64_t sessions_token(const struct sessions *sessions)
+{
+    uint64_t token;
+    do
+        token = random_u64();
+    while (session_find_token(sessions, token) != NULL);
+    return token;
+}
+
+static struct session *session_new(struct broker *broker, const struct routing_id *id,
+                                   const struct hello *hello)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return NULL;
+    if (!router_peer_init(&broker->router, &session->peer)) {
+        free(session);
+        return NULL;
+    }
+    session->id = *id;
+    session->fd = -1;
+    session->token = sessions_token(&broker->sessions);
+    memcpy(session->instance, hello->instance, INSTANCE_SIZE);
+    session->last_seen = broker->now;
+    outbox_init(&session->outbox, broker->pool);
+    list_init(&session->flush);
+    list_init(&session->doomed);
+    map_insert(&broker->sessions.by_id, &session->by_id,
+               siphash(&broker->sessions.key, id->bytes, id->size));
+    map_insert(&broker->sessions.by_token, &session->by_token, session->token);
+    return session;
+}
+
+static bool session_welcome(struct broker *broker, struct session *session)
+{
+    uint8_t body[WELCOME_SIZE];
+    welcome_write(body, &(struct welcome){
+                            .epoch = broker->epoch,
+                            .body_limit = broker->settings.body_limit,
+                            .heartbeat_interval = broker->settings.heartbeat_interval,
+                            .heartbeat_liveness = broker->settings.heartbeat_liveness,
+                        });
+    struct packet packet = {.command = PACKET_WELCOME,
+                            .id = session->token,
+                            .body = {.data = body, .size = sizeof body}};
+    return outbox_put(&session->outbox, &packet, NULL) &&
+           outbox_flush(&session->outbox, broker->socket, &session->id) == OUTBOX_SENT;
+}
+
+struct session *session_open(struct broker *broker, const struct routing_id *id, int fd,
+                             const struct hello *hello)
+{
+    struct session *session = session_new(broker, id, hello);
+    if (session == NULL)
+        return NULL;
+    if (session_welcome(broker, session) &&
+        sessions_record_fd(&broker->sessions, fd, session)) {
+        session->fd = fd;
+        broker->counters.sessions_opened++;
+        broker_log(broker, BROKER_LOG_DEBUG, "session_opened", "peer=%llu fd=%d",
+                   (unsigned long long)session->peer.number, fd);
+        return session;
+    }
+    session_end(broker, session, "it was gone before it was welcomed");
+    return NULL;
+}
+
+void session_end(struct broker *broker, struct session *session, const char *reason)
+{
+    bool worker = peer_is_worker(&session->peer);
+    session->doom = reason; /* nothing is put into its outbox any more */
+    broker_log(broker, worker ? BROKER_LOG_INFO : BROKER_LOG_DEBUG,
+               worker ? "worker_left" : "session_ended", "peer=%llu reason=\"%s\"",
+               (unsigned long long)session->peer.number, reason);
+    router_peer_fini(&broker->router, &session->peer, broker->now);
+    list_remove(&session->flush);
+    list_remove(&session->doomed);
+    map_remove(&broker->sessions.by_id, &session->by_id);
+    map_remove(&broker->sessions.by_token, &session->by_token);
+    if (session->fd >= 0)
+        broker->sessions.by_fd[session->fd] = NULL;
+    outbox_fini(&session->outbox);
+    free(session);
+}
+
+void session_doom(struct broker *broker, struct session *session, const char *reason)
+{
+    if (session->doom != NULL)
+        return;
+    session->doom = reason;
+    list_append(&broker->doomed, &session->doomed);
+}
+
+void sessions_reap(struct broker *broker)
+{
+    struct list *node;
+    while ((node = list_first(&broker->doomed)) != NULL) {
+        struct session *session = CONTAINER_OF(node, struct session, doomed);
+        session_end(broker, session, session->doom);
+    }
+}
+
+void session_send(struct broker *broker, struct session *session, const struct packet *packet,
+                  struct blob *attached)
+{
+    if (session->doom != NULL)
+        return;
+    if (!outbox_put(&session->outbox, packet, attached)) {
+        session_doom(broker, session, "out of memory");
+        return;
+    }
+    if (outbox_bytes(&session->outbox) > broker->settings.outbox_bytes) {
+        broker->counters.sessions_cut++;
+        session_doom(broker, session, "too much is due to it");
+        return;
+    }
+    if (list_is_empty(&session->flush))
+        list_append(&broker->touched, &session->flush);
+}
+
+static void session_flush(struct broker *broker, struct session *session)
+{
+    switch (outbox_flush(&session->outbox, broker->socket, &session->id)) {
+    case OUTBOX_SENT:
+        break;
+    case OUTBOX_BLOCKED:
+        broker->counters.blocked++;
+        list_append(&broker->blocked, &session->flush);
+        break;
+    case OUTBOX_GONE:
+        broker->counters.unreachable++;
+        broker->counters.sessions_lost++;
+        session_doom(broker, session, "it cannot be reached");
+        break;
+    }
+}
+
+/* Flushes each session of the list once; one that blocks is put on the other list. */
+static void flush_all(struct broker *broker, struct list *list)
+{
+    struct list due;
+    if (list_is_empty(list))
+        return;
+    list_append(list, &due);
+    list_remove(list); /* what hung on `list` hangs on `due` now */
+    struct list *node;
+    while ((node = list_first(&due)) != NULL) {
+        list_remove(node);
+        session_flush(broker, CONTAINER_OF(node, struct session, flush));
+    }
+}
+
+void sessions_flush(struct broker *broker)
+{
+    flush_all(broker, &broker->blocked);
+    flush_all(broker, &broker->touched);
+}
+
+/* A peer whose end no event told is found by sending to it. */
+static void session_probe(struct broker *broker, struct session *session)
+{
+    struct packet packet = {.command = PACKET_HEARTBEAT, .id = session->token};
+    session->last_seen = broker->now;
+    session_send(broker, session, &packet, NULL);
+}
+
+void sessions_inspect(struct broker *broker)
+{
+    uint64_t interval = broker->settings.heartbeat_interval;
+    uint64_t bound = interval * broker->settings.heartbeat_liveness;
+    uint64_t paused = broker->now - broker->last_inspection;
+    bool late = paused > 2 * interval; /* it was this process that slept: nobody is to blame */
+    broker->last_inspection = broker->now;
+    broker->next_inspection = broker->now + (interval + 1) / 2;
+    for (struct map_node *node = map_walk(&broker->sessions.by_token, NULL); node != NULL;
+         node = map_walk(&broker->sessions.by_token, node)) {
+        struct session *session = CONTAINER_OF(node, struct session, by_token);
+        uint64_t silent = broker->now - session->last_seen;
+        if (late && peer_is_worker(&session->peer)) {
+            session->last_seen = broker->now;
+        } else if (peer_is_worker(&session->peer) && silent > bound) {
+            broker->counters.sessions_silent++;
+            session_doom(broker, session, "no heartbeat");
+        } else if (silent > PROBE_AFTER_MS) {
+            session_probe(broker, session);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/* Sessions: which connected peer is which, what is due to it, and when it was last heard of. */
+#ifndef BROKER_SESSION_H
+#define BROKER_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/siphash.h"
+#include "broker/peer.h"
+#include "protocol/session.h"
+#include "transport/outbox.h"
+
+struct broker;
+
+struct session {
+    struct peer peer; /* what the router knows of it */
+    struct routing_id id;
+    int fd; /* the connection's descriptor, to match the monitor's events; -1 for none */
+    uint64_t token;
+    uint8_t instance[INSTANCE_SIZE];
+    uint64_t last_seen; /* ms */
+    struct outbox outbox;
+    struct map_node by_id;
+    struct map_node by_token;
+    struct list flush;  /* broker.touched or broker.blocked */
+    struct list doomed; /* broker.doomed */
+    const char *doom;   /* why it is to end; NULL while it is well */
+};
+
+struct sessions {
+    struct siphash_key key;
+    struct map by_id;
+    struct map by_token;
+    struct session **by_fd; /* only descriptors that the monitor can name */
+    size_t by_fd_size;
+};
+
+bool sessions_init(struct sessions *sessions);
+void sessions_fini(struct sessions *sessions);
+
+struct session *session_find(const struct sessions *sessions, const struct routing_id *id);
+struct session *session_find_token(const struct sessions *sessions, uint64_t token);
+struct session *session_find_fd(const struct sessions *sessions, int fd);
+
+/*
+ * Opens a session for a peer that said HELLO, and sends WELCOME. It exists only if libzmq takes the
+ * WELCOME: a peer that is gone already gets none, since no event would ever end it. NULL then.
+ */
+struct session *session_open(struct broker *broker, const struct routing_id *id, int fd,
+                             const struct hello *hello);
+
+/* Ends a session: its calls and exports with it. `reason` is for the log. */
+void session_end(struct broker *broker, struct session *session, const char *reason);
+
+/* Marks a session to be ended once the current message is done with. Static text. */
+void session_doom(struct broker *broker, struct session *session, const char *reason);
+void sessions_reap(struct broker *broker);
+
+/* Puts a packet into the session's outbox, and dooms the session if too much is due to it. */
+void session_send(struct broker *broker, struct session *session, const struct packet *packet,
+                  struct blob *attached);
+
+/* Flushes every outbox that was touched, and those that were blocked before. */
+void sessions_flush(struct broker *broker);
+
+/* Looks through all sessions: ends silent workers, and finds peers that went unnoticed. */
+void sessions_inspect(struct broker *broker);
+
+static inline struct session *session_of_peer(struct peer *peer)
+{
+    return CONTAINER_OF(peer, struct session, peer);
+}
+
+#endif

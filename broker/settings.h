@@ -1,0 +1,76 @@
+/* What can be set of a broker, checked; how the file is read stays in settings.c. */
+#ifndef BROKER_SETTINGS_H
+#define BROKER_SETTINGS_H
+
+#include <busbar/status.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct settings_errors;
+struct settings_node;
+
+#define BROKER_DEFAULT_ENDPOINT "tcp://127.0.0.1:7766"
+
+struct broker_bind {
+    char *endpoint;
+};
+
+struct broker_settings {
+    struct broker_bind *binds; /* key `bind`: a list of strings or maps {endpoint: …} */
+    size_t bind_count;
+    bool allow_plaintext;        /* must be true to bind anything but loopback, ipc or inproc */
+    uint64_t body_limit;         /* bytes of one body, announced in WELCOME; 16 MiB */
+    uint32_t heartbeat_interval; /* ms between heartbeats of a worker; 1000 */
+    uint32_t heartbeat_liveness; /* intervals of silence after which a worker is lost; 3 */
+    uint64_t queue_calls;        /* calls one service may have waiting; 100000 */
+    uint64_t queue_bytes;        /* bytes one service may have waiting; 256 MiB */
+    uint64_t outbox_bytes;       /* bytes due to one peer before it is cut; 64 MiB */
+    uint64_t retained_bytes;     /* request bytes kept for one client's idempotent calls; 64 MiB */
+    uint32_t attempts;           /* how often an idempotent call is given to a worker; 3 */
+    uint32_t session_limit;      /* connected peers; 0: what the file descriptor limit allows */
+    char *log_level;             /* error, warning, info, debug */
+};
+
+/* What a command line says; it comes before what a file says. */
+struct broker_settings_input {
+    const char *file;         /* "-": stdin; NULL: none */
+    const char *const *binds; /* replace the file's */
+    size_t bind_count;        /* 0: the file's, or the default */
+    const char *log_level;    /* NULL: the file's, or the default */
+};
+
+/* The defaults. Whatever these functions return, the settings can be given to _fini after them. */
+__attribute__((warn_unused_result)) enum busbar_status broker_settings_init(
+    struct broker_settings *settings);
+
+/* What a map of the same keys as a file's says, over what is in `settings`. */
+__attribute__((warn_unused_result)) enum busbar_status broker_settings_read(
+    struct broker_settings *settings, const struct settings_node *map,
+    struct settings_errors *errors);
+
+/* Replaces the binds. */
+__attribute__((warn_unused_result)) enum busbar_status broker_settings_set_binds(
+    struct broker_settings *settings, const char *const *endpoints, size_t count);
+
+/*
+ * The rules that concern several settings at once; `map` is what was read, for the places of
+ * errors, or NULL.
+ */
+__attribute__((warn_unused_result)) enum busbar_status broker_settings_check(
+    const struct broker_settings *settings, const struct settings_node *map,
+    struct settings_errors *errors);
+
+/* All of the above: BAD_CONFIG if there are errors, and then all of them are in `errors`. */
+__attribute__((warn_unused_result)) enum busbar_status broker_settings_load(
+    struct broker_settings *settings, const struct broker_settings_input *input,
+    struct settings_errors *errors);
+
+/* The settings as a file that reads back the same, each with its explanation. */
+void broker_settings_dump(const struct broker_settings *settings, FILE *out);
+
+void broker_settings_fini(struct broker_settings *settings);
+
+#endif

@@ -1,0 +1,191 @@
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core.h"
+#include "broker/endpoint.h"
+
+enum {
+    /* Messages libzmq may hold for one peer. A message is a bundle of up to 64 KiB, so the default
+     * of 1000 would hold 64 MiB for each peer that does not read. */
+    SEND_HIGH_WATER_MARK = 16,
+    RECEIVE_HIGH_WATER_MARK = 64,
+    HANDSHAKE_MS = 3000, /* silent and trickling newcomers are cut after this */
+    LISTEN_BACKLOG = 4096,
+    TCP_GIVE_UP_MS = 15000,
+    TCP_IDLE_S = 10,
+    TCP_INTERVAL_S = 5,
+    TCP_PROBES = 3,
+    FRAMES_MAX = 2, /* a bundle, and the body of its packet */
+    BODY_FRAME_SLACK = 64 * 1024, /* so that a body just over the limit gets an answer, not a cut */
+};
+
+static bool set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value) == 0;
+}
+
+static bool socket_set_options(const struct broker *broker, void *socket)
+{
+    static const struct {
+        int option;
+        int value;
+    } OPTIONS[] = {
+        {ZMQ_ROUTER_MANDATORY, 1}, /* a send to a full or gone peer is an error, not a silent loss */
+        {ZMQ_SNDHWM, SEND_HIGH_WATER_MARK},
+        {ZMQ_RCVHWM, RECEIVE_HIGH_WATER_MARK},
+        {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
+        {ZMQ_BACKLOG, LISTEN_BACKLOG},
+        {ZMQ_LINGER, 0},
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_KEEPALIVE_IDLE, TCP_IDLE_S},
+        {ZMQ_TCP_KEEPALIVE_INTVL, TCP_INTERVAL_S},
+        {ZMQ_TCP_KEEPALIVE_CNT, TCP_PROBES},
+        {ZMQ_TCP_MAXRT, TCP_GIVE_UP_MS},
+    };
+    int64_t frame_max = (int64_t)broker->settings.body_limit + BODY_FRAME_SLACK;
+    for (size_t i = 0; i < ARRAY_SIZE(OPTIONS); i++) {
+        if (!set_int(socket, OPTIONS[i].option, OPTIONS[i].value))
+            return false;
+    }
+    return zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) == 0;
+}
+
+static char *last_endpoint(void *socket)
+{
+    char endpoint[512];
+    size_t size = sizeof endpoint;
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &size) != 0)
+        return NULL;
+    return strdup(endpoint);
+}
+
+static bool bind_one(void *socket, const char *endpoint)
+{
+    CLEANUP(cleanup_free) char *real = endpoint_for_bind(endpoint);
+    if (real == NULL || !set_int(socket, ZMQ_IPV6, endpoint_is_ipv6(endpoint)))
+        return false;
+    return zmq_bind(socket, real) == 0;
+}
+
+static enum busbar_status socket_bind(struct broker *broker, char *error, size_t error_size)
+{
+    broker->endpoints = calloc(broker->settings.bind_count, sizeof(char *));
+    if (broker->endpoints == NULL)
+        return BUSBAR_NO_MEMORY;
+    for (size_t i = 0; i < broker->settings.bind_count; i++) {
+        const char *endpoint = broker->settings.binds[i].endpoint;
+        if (!bind_one(broker->socket, endpoint)) {
+            snprintf(error, error_size, "%s: %s", endpoint, zmq_strerror(errno));
+            return BUSBAR_SYSTEM;
+        }
+        broker->endpoints[i] = last_endpoint(broker->socket);
+        if (broker->endpoints[i] == NULL)
+            return BUSBAR_NO_MEMORY;
+        broker->endpoint_count++;
+    }
+    return BUSBAR_OK;
+}
+
+enum busbar_status socket_open(struct broker *broker, char *error, size_t error_size)
+{
+    broker->socket = zmq_socket(broker->context, ZMQ_ROUTER);
+    if (broker->socket == NULL || !socket_set_options(broker, broker->socket) ||
+        !monitor_open(&broker->monitor, broker->context, broker->socket,
+                      ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED)) {
+        snprintf(error, error_size, "cannot make the socket: %s", zmq_strerror(errno));
+        return BUSBAR_SYSTEM;
+    }
+    return socket_bind(broker, error, error_size);
+}
+
+void socket_close(struct broker *broker)
+{
+    if (broker->socket == NULL)
+        return;
+    monitor_close(&broker->monitor, broker->socket);
+    zmq_close(broker->socket);
+    broker->socket = NULL;
+    for (size_t i = 0; i < broker->endpoint_count; i++)
+        free(broker->endpoints[i]);
+    free(broker->endpoints);
+}
+
+static bool receive(void *socket, zmq_msg_t *frame)
+{
+    int rc;
+    do
+        rc = zmq_msg_recv(frame, socket, ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    return rc >= 0;
+}
+
+/* Reads frames past those a message may have without storing them. */
+static void receive_rest(struct broker *broker, struct message *message, bool more)
+{
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    while (more && receive(broker->socket, &frame)) {
+        message->frames++;
+        more = zmq_msg_more(&frame);
+    }
+    zmq_msg_close(&frame);
+}
+
+bool socket_receive(struct broker *broker, struct message *message)
+{
+    zmq_msg_t from;
+    zmq_msg_init(&from);
+    if (!receive(broker->socket, &from)) {
+        zmq_msg_close(&from);
+        return false;
+    }
+    size_t size = zmq_msg_size(&from);
+    message->from.size = (uint8_t)(size < ROUTING_ID_MAX ? size : 0);
+    memcpy(message->from.bytes, zmq_msg_data(&from), message->from.size);
+    bool more = zmq_msg_more(&from);
+    zmq_msg_close(&from);
+    zmq_msg_init(&message->frame);
+    zmq_msg_init(&message->body);
+    message->frames = 0;
+    if (more && receive(broker->socket, &message->frame)) {
+        message->frames++;
+        more = zmq_msg_more(&message->frame);
+    }
+    if (more && receive(broker->socket, &message->body)) {
+        message->frames++;
+        more = zmq_msg_more(&message->body);
+    }
+    receive_rest(broker, message, more);
+    return true;
+}
+
+int message_fd(const struct message *message)
+{
+    return zmq_msg_get(&message->frame, ZMQ_SRCFD);
+}
+
+void message_close(struct message *message)
+{
+    zmq_msg_close(&message->frame);
+    zmq_msg_close(&message->body);
+}
+
+void socket_watch(struct broker *broker)
+{
+    struct monitor_event event;
+    while (monitor_next(&broker->monitor, &event)) {
+        if (event.kind == ZMQ_EVENT_ACCEPT_FAILED) {
+            broker_log(broker, BROKER_LOG_WARNING, "accept_failed", "reason=\"%s\"",
+                       zmq_strerror(event.value));
+            continue;
+        }
+        struct session *session = session_find_fd(&broker->sessions, event.value);
+        if (session != NULL) {
+            broker->counters.sessions_lost++;
+            session_end(broker, session, "its connection broke");
+        }
+    }
+}
