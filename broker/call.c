@@ -108,8 +108,10 @@ struct kept *kept_new(const struct packet *packet, struct blob *attached)
     kept->attached = attached == NULL ? NULL : blob_ref(attached);
     kept->metadata_size = packet->metadata.size;
     kept->body_size = body;
-    memcpy(kept->data, packet->metadata.data, packet->metadata.size);
-    memcpy(kept->data + packet->metadata.size, packet->body.data, body);
+    if (packet->metadata.size > 0)
+        memcpy(kept->data, packet->metadata.data, packet->metadata.size);
+    if (body > 0)
+        memcpy(kept->data + packet->metadata.size, packet->body.data, body);
     return kept;
 }
 

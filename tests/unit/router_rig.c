@@ -1,0 +1,112 @@
+#include "tests/unit/router_rig.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+
+static void rig_send(void *context, struct peer *to, const struct packet *packet,
+                     struct blob *attached)
+{
+    struct rig *rig = context;
+    (void)attached;
+    assert_true(rig->sent_count < RIG_SENT_MAX);
+    struct sent *sent = &rig->sent[rig->sent_count++];
+    size_t size = packet->body.size < RIG_BODY_MAX - 1 ? packet->body.size : RIG_BODY_MAX - 1;
+    sent->to = to;
+    sent->packet = *packet;
+    if (size > 0)
+        memcpy(sent->body, packet->body.data, size);
+    sent->body[size] = '\0';
+}
+
+void rig_init(struct rig *rig)
+{
+    struct router_limits limits = {.body_limit = 1024,
+                                   .queue_calls = 100,
+                                   .queue_bytes = 100000,
+                                   .retained_bytes = 100000,
+                                   .attempts = 3};
+    struct router_sink sink = {.context = rig, .send = rig_send};
+    memset(rig, 0, sizeof *rig);
+    rig->now = 1000;
+    assert_true(router_init(&rig->router, &limits, &sink, rig->now));
+    rig->router.counters = &rig->counters;
+}
+
+void rig_fini(struct rig *rig)
+{
+    assert_int_equal(rig->router.calls.count, 0);
+    assert_int_equal(rig->router.registry.services.count, 0);
+    assert_int_equal(rig->router.registry.methods.count, 0);
+    router_fini(&rig->router);
+}
+
+enum busbar_status rig_export(struct rig *rig, struct peer *worker, const char *service,
+                              const char *const *methods)
+{
+    struct registration registration = {.version = strdup("1")};
+    const char *reason;
+    size_t count = 0;
+    while (methods[count] != NULL)
+        count++;
+    registration.methods = calloc(count, sizeof *registration.methods);
+    registration.method_count = count;
+    for (size_t i = 0; i < count; i++) {
+        registration.methods[i].idempotent = methods[i][0] == '!';
+        registration.methods[i].name = strdup(methods[i] + (methods[i][0] == '!'));
+        registration.methods[i].signature = strdup("");
+        registration.methods[i].text = strdup("");
+    }
+    enum busbar_status status = router_register(&rig->router, worker, bytes_of_text(service),
+                                                &registration, &reason);
+    if (status == BUSBAR_OK)
+        router_serve(&rig->router, worker, rig->now);
+    return status;
+}
+
+void rig_call_with(struct rig *rig, struct peer *client, const struct packet *packet)
+{
+    router_call(&rig->router, client, packet, NULL, rig->now);
+}
+
+void rig_call(struct rig *rig, struct peer *client, uint64_t id, const char *service,
+              const char *method)
+{
+    struct packet packet = {.command = PACKET_CALL,
+                            .id = id,
+                            .timeout = 1000,
+                            .service = bytes_of_text(service),
+                            .method = bytes_of_text(method),
+                            .body = bytes_of_text("request")};
+    rig_call_with(rig, client, &packet);
+}
+
+void rig_reply(struct rig *rig, struct peer *worker, uint64_t id, const char *body)
+{
+    struct packet packet = {.command = PACKET_REPLY, .id = id, .body = bytes_of_text(body)};
+    router_reply(&rig->router, worker, &packet, NULL, rig->now);
+}
+
+const struct sent *rig_last(const struct rig *rig, const struct peer *to, uint8_t command)
+{
+    for (size_t i = rig->sent_count; i-- > 0;) {
+        if (rig->sent[i].to == to && rig->sent[i].packet.command == command)
+            return &rig->sent[i];
+    }
+    return NULL;
+}
+
+size_t rig_count(const struct rig *rig, const struct peer *to, uint8_t command)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rig->sent_count; i++)
+        count += rig->sent[i].to == to && rig->sent[i].packet.command == command;
+    return count;
+}
+
+void rig_forget(struct rig *rig)
+{
+    rig->sent_count = 0;
+}

@@ -1,0 +1,509 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "broker/router.h"
+#include "tests/unit/router_rig.h"
+
+static struct rig rig;
+static struct peer client;
+static struct peer other;
+static struct peer worker;
+static struct peer second;
+
+static const char *const GREETER[] = {"hello", "!again", NULL};
+
+static int setup(void **state)
+{
+    (void)state;
+    rig_init(&rig);
+    assert_true(router_peer_init(&rig.router, &client));
+    assert_true(router_peer_init(&rig.router, &other));
+    assert_true(router_peer_init(&rig.router, &worker));
+    assert_true(router_peer_init(&rig.router, &second));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct peer *peers[] = {&client, &other, &worker, &second};
+    (void)state;
+    router_check(&rig.router);
+    for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
+        router_check_peer(&rig.router, peers[i]);
+        router_peer_fini(&rig.router, peers[i], rig.now);
+    }
+    rig_fini(&rig);
+    return 0;
+}
+
+static void expect_error(const struct peer *to, enum busbar_status status, enum busbar_fate fate)
+{
+    const struct sent *error = rig_last(&rig, to, PACKET_ERROR);
+    assert_non_null(error);
+    assert_string_equal(busbar_status_name(error->packet.status), busbar_status_name(status));
+    assert_int_equal(error->packet.fate, fate);
+}
+
+static void lose(struct peer *peer)
+{
+    router_peer_fini(&rig.router, peer, rig.now);
+    assert_true(router_peer_init(&rig.router, peer));
+}
+
+static void a_call_reaches_the_worker_and_its_reply_the_client(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 7, "greeter", "hello");
+    const struct sent *call = rig_last(&rig, &worker, PACKET_CALL);
+    assert_non_null(call);
+    assert_int_equal(call->packet.timeout, 1000);
+    assert_string_equal(call->body, "request");
+    rig_reply(&rig, &worker, call->packet.id, "answer");
+    const struct sent *reply = rig_last(&rig, &client, PACKET_REPLY);
+    assert_non_null(reply);
+    assert_int_equal(reply->packet.id, 7);
+    assert_int_equal(reply->packet.fate, BUSBAR_EXECUTED);
+    assert_string_equal(reply->body, "answer");
+    assert_int_equal(rig.router.calls.count, 0);
+}
+
+static void names_nobody_offers_are_refused_at_once(void **state)
+{
+    static const struct {
+        const char *service;
+        const char *method;
+        enum busbar_status status;
+    } CASES[] = {
+        {"nobody", "hello", BUSBAR_NO_SERVICE},      {"greeter", "missing", BUSBAR_NO_METHOD},
+        {"bad name", "hello", BUSBAR_BAD_REQUEST},   {"", "hello", BUSBAR_BAD_REQUEST},
+        {"greeter", "he.llo", BUSBAR_BAD_REQUEST},   {"greeter", "", BUSBAR_BAD_REQUEST},
+        {"greeterh", "ello", BUSBAR_NO_SERVICE},     {".greeter", "hello", BUSBAR_BAD_REQUEST},
+    };
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        rig_call(&rig, &client, i, CASES[i].service, CASES[i].method);
+        expect_error(&client, CASES[i].status, BUSBAR_NOT_EXECUTED);
+    }
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 0);
+}
+
+static void calls_without_a_usable_deadline_are_refused(void **state)
+{
+    struct packet packet = {.command = PACKET_CALL,
+                            .timeout = PACKET_TIMEOUT_NONE,
+                            .service = bytes_of_text("greeter"),
+                            .method = bytes_of_text("hello")};
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call_with(&rig, &client, &packet);
+    expect_error(&client, BUSBAR_BAD_REQUEST, BUSBAR_NOT_EXECUTED);
+    packet.timeout = 0;
+    rig_call_with(&rig, &client, &packet);
+    expect_error(&client, BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 0);
+}
+
+static void a_body_over_the_limit_is_refused(void **state)
+{
+    uint8_t body[1025] = {0};
+    struct packet packet = {.command = PACKET_CALL,
+                            .timeout = 10,
+                            .service = bytes_of_text("greeter"),
+                            .method = bytes_of_text("hello"),
+                            .body = {.data = body, .size = sizeof body}};
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call_with(&rig, &client, &packet);
+    expect_error(&client, BUSBAR_TOO_LARGE, BUSBAR_NOT_EXECUTED);
+}
+
+static void the_least_loaded_worker_is_chosen(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    router_credit(&rig.router, &worker, 10, rig.now);
+    router_credit(&rig.router, &second, 10, rig.now);
+    for (uint64_t id = 0; id < 8; id++)
+        rig_call(&rig, &client, id, "greeter", "hello");
+    assert_int_equal(worker.load, 4);
+    assert_int_equal(second.load, 4);
+    rig_reply(&rig, &second, rig_last(&rig, &second, PACKET_CALL)->packet.id, "x");
+    rig_forget(&rig);
+    rig_call(&rig, &client, 100, "greeter", "hello");
+    assert_int_equal(rig_count(&rig, &second, PACKET_CALL), 1);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 0);
+}
+
+static void credit_bounds_what_a_worker_is_given(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    for (uint64_t id = 0; id < 5; id++)
+        rig_call(&rig, &client, id, "greeter", "hello");
+    assert_int_equal(worker.load, 1);
+    router_credit(&rig.router, &worker, 3, rig.now);
+    assert_int_equal(worker.load, 3);
+    rig_reply(&rig, &worker, rig_last(&rig, &worker, PACKET_CALL)->packet.id, "x");
+    assert_int_equal(worker.load, 3);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 4);
+}
+
+static void methods_belong_to_registrations(void **state)
+{
+    static const char *const NEWER[] = {"hello", "shiny", NULL};
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &second, "greeter", NEWER), BUSBAR_OK);
+    router_credit(&rig.router, &worker, 10, rig.now);
+    router_credit(&rig.router, &second, 10, rig.now);
+    for (uint64_t id = 0; id < 5; id++)
+        rig_call(&rig, &client, id, "greeter", "shiny");
+    assert_int_equal(second.load, 5);
+    assert_int_equal(worker.load, 0);
+}
+
+static void a_queued_call_does_not_wait_behind_a_method_no_free_worker_offers(void **state)
+{
+    static const char *const NEWER[] = {"shiny", NULL};
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &second, "greeter", NEWER), BUSBAR_OK);
+    for (uint64_t id = 0; id < 5; id++)
+        rig_call(&rig, &client, id, "greeter", "hello");
+    rig_call(&rig, &client, 5, "greeter", "shiny");
+    rig_call(&rig, &client, 6, "greeter", "shiny");
+    uint64_t first = rig_last(&rig, &second, PACKET_CALL)->packet.id;
+    rig_reply(&rig, &second, first, "x");
+    assert_int_equal(rig_count(&rig, &second, PACKET_CALL), 2);
+}
+
+static void one_clients_flood_does_not_delay_a_light_caller(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    for (uint64_t id = 0; id < 60; id++)
+        rig_call(&rig, &client, id, "greeter", "hello");
+    rig_call(&rig, &other, 1, "greeter", "hello");
+    unsigned before = 0;
+    while (rig_count(&rig, &other, PACKET_REPLY) == 0 && before < 100) {
+        rig_reply(&rig, &worker, rig_last(&rig, &worker, PACKET_CALL)->packet.id, "x");
+        before++;
+    }
+    assert_true(before < 15);
+}
+
+static void a_full_queue_says_busy(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    for (uint64_t id = 0; id < 101; id++)
+        rig_call(&rig, &client, id, "greeter", "hello");
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 0);
+    rig_call(&rig, &client, 101, "greeter", "hello");
+    expect_error(&client, BUSBAR_BUSY, BUSBAR_NOT_EXECUTED);
+}
+
+static void a_lost_worker_loses_its_calls_unless_they_are_idempotent(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    router_credit(&rig.router, &worker, 10, rig.now);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig_call(&rig, &client, 2, "greeter", "again");
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    lose(&worker);
+    expect_error(&client, BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED);
+    assert_int_equal(rig_last(&rig, &client, PACKET_ERROR)->packet.id, 1);
+    const struct sent *again = rig_last(&rig, &second, PACKET_CALL);
+    assert_non_null(again);
+    assert_string_equal(again->body, "request");
+    assert_true(again->packet.flags & PACKET_IDEMPOTENT);
+    rig_reply(&rig, &second, again->packet.id, "x");
+    assert_int_equal(rig_last(&rig, &client, PACKET_REPLY)->packet.id, 2);
+}
+
+static void a_call_that_loses_three_workers_is_not_tried_again(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "again");
+    for (int i = 0; i < 3; i++) {
+        struct peer *loser = worker.load > 0 ? &worker : &second;
+        assert_int_equal(loser->load, 1);
+        lose(loser);
+        assert_int_equal(rig_export(&rig, loser, "greeter", GREETER), BUSBAR_OK);
+    }
+    expect_error(&client, BUSBAR_POISONED, BUSBAR_MAYBE_EXECUTED);
+    assert_int_equal(rig.counters.dispatched, 3);
+}
+
+static void an_idempotent_call_without_another_worker_is_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "again");
+    lose(&worker);
+    expect_error(&client, BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED);
+}
+
+static void queued_calls_end_when_the_last_worker_goes(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    lose(&worker);
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 2);
+    assert_int_equal(rig.counters.outcome_no_service, 1);
+    assert_int_equal(rig.counters.outcome_worker_lost, 1);
+    rig_call(&rig, &client, 3, "greeter", "hello");
+    expect_error(&client, BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED);
+}
+
+static void deadlines_end_queued_and_running_calls_with_their_fates(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    uint64_t running = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    rig.now += 999;
+    router_expire(&rig.router, rig.now);
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 0);
+    rig.now += 1;
+    router_expire(&rig.router, rig.now);
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 2);
+    assert_int_equal(rig.counters.outcome_timeout, 1);
+    assert_int_equal(rig.counters.outcome_expired, 1);
+    assert_non_null(rig_last(&rig, &worker, PACKET_CANCEL));
+    rig_reply(&rig, &worker, running, "late");
+    assert_int_equal(rig_count(&rig, &client, PACKET_REPLY), 0);
+    assert_int_equal(rig.counters.late_replies, 1);
+    assert_int_equal(worker.load, 0);
+}
+
+static void a_hanging_worker_keeps_its_credit_until_it_answers(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    uint64_t hanging = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
+    rig.now += 1000;
+    router_expire(&rig.router, rig.now);
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 1);
+    rig_reply(&rig, &worker, hanging, "late");
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 2);
+}
+
+static void replies_nobody_asked_for_reach_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    rig_reply(&rig, &worker, 0, "forged");
+    rig_reply(&rig, &worker, UINT64_MAX, "forged");
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    struct peer *holder = worker.load > 0 ? &worker : &second;
+    struct peer *forger = worker.load > 0 ? &second : &worker;
+    uint64_t id = rig_last(&rig, holder, PACKET_CALL)->packet.id;
+    rig_reply(&rig, forger, id, "forged");
+    assert_int_equal(rig_count(&rig, &client, PACKET_REPLY), 0);
+    rig_reply(&rig, holder, id, "true");
+    rig_reply(&rig, holder, id, "twice");
+    assert_int_equal(rig_count(&rig, &client, PACKET_REPLY), 1);
+    assert_int_equal(rig.counters.late_replies, 4);
+}
+
+static void a_cancelled_call_has_one_outcome(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    router_cancel(&rig.router, &client, 2, rig.now);
+    expect_error(&client, BUSBAR_CANCELLED, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CANCEL), 0);
+    router_cancel(&rig.router, &client, 1, rig.now);
+    expect_error(&client, BUSBAR_CANCELLED, BUSBAR_MAYBE_EXECUTED);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CANCEL), 1);
+    router_cancel(&rig.router, &client, 1, rig.now);
+    router_cancel(&rig.router, &client, 99, rig.now);
+    rig_reply(&rig, &worker, rig_last(&rig, &worker, PACKET_CALL)->packet.id, "late");
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 2);
+    assert_int_equal(rig_count(&rig, &client, PACKET_REPLY), 0);
+}
+
+static void a_lost_client_cancels_what_it_had_running(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    lose(&client);
+    assert_int_equal(rig.counters.outcome_abandoned, 2);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CANCEL), 1);
+    assert_int_equal(worker.load, 1);
+}
+
+static void a_returned_call_moves_to_another_worker(void **state)
+{
+    struct packet returned = {.command = PACKET_RETURN,
+                              .service = bytes_of_text("greeter"),
+                              .method = bytes_of_text("hello"),
+                              .body = bytes_of_text("request")};
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    returned.id = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
+    router_return(&rig.router, &worker, &returned, NULL, rig.now);
+    const struct sent *moved = rig_last(&rig, &second, PACKET_CALL);
+    assert_non_null(moved);
+    assert_string_equal(moved->body, "request");
+    rig_reply(&rig, &second, moved->packet.id, "x");
+    assert_non_null(rig_last(&rig, &client, PACKET_REPLY));
+}
+
+static void a_call_returned_without_its_request_is_not_executed(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    struct packet returned = {.command = PACKET_RETURN,
+                              .id = rig_last(&rig, &worker, PACKET_CALL)->packet.id};
+    router_return(&rig.router, &worker, &returned, NULL, rig.now);
+    expect_error(&client, BUSBAR_BUSY, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(worker.load, 0);
+}
+
+static void a_leaving_worker_gets_no_more_calls(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    router_credit(&rig.router, &worker, 10, rig.now);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    router_leaving(&rig.router, &worker);
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    assert_int_equal(worker.load, 1);
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(second.load, 1);
+}
+
+static void registrations_are_checked(void **state)
+{
+    static const struct {
+        const char *name;
+        enum busbar_status status;
+    } CASES[] = {
+        {"fine.name:1-2", BUSBAR_OK}, {"fine.name:1-2", BUSBAR_CONFLICT},
+        {"bad name", BUSBAR_BAD_REQUEST}, {"", BUSBAR_BAD_REQUEST}, {"a@b", BUSBAR_BAD_REQUEST},
+        {"bus", BUSBAR_DENIED}, {"bus.x", BUSBAR_DENIED}, {"mmi.service", BUSBAR_DENIED},
+        {"titanic.request", BUSBAR_DENIED}, {"_mine", BUSBAR_DENIED}, {"busy", BUSBAR_OK},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++)
+        assert_int_equal(rig_export(&rig, &worker, CASES[i].name, GREETER), CASES[i].status);
+}
+
+static void deregistering_one_service_leaves_the_other(void **state)
+{
+    const char *reason;
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "one", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &worker, "two", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "one", "hello");
+    uint64_t id = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
+    assert_int_equal(
+        router_deregister(&rig.router, &worker, bytes_of_text("one"), &reason), BUSBAR_OK);
+    assert_int_equal(router_deregister(&rig.router, &worker, bytes_of_text("one"), &reason),
+                     BUSBAR_NO_SERVICE);
+    rig_reply(&rig, &worker, id, "still mine");
+    assert_non_null(rig_last(&rig, &client, PACKET_REPLY));
+    rig_call(&rig, &client, 2, "one", "hello");
+    expect_error(&client, BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED);
+    rig_call(&rig, &client, 3, "two", "hello");
+    assert_int_equal(worker.load, 1);
+}
+
+static void a_draining_broker_refuses_new_calls(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig.router.draining = true;
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    expect_error(&client, BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED);
+    rig_reply(&rig, &worker, rig_last(&rig, &worker, PACKET_CALL)->packet.id, "x");
+    assert_int_equal(rig_last(&rig, &client, PACKET_REPLY)->packet.id, 1);
+}
+
+static void errors_of_workers_are_passed_on_as_what_they_may_be(void **state)
+{
+    static const struct {
+        uint8_t told;
+        uint8_t status;
+        uint8_t fate;
+    } CASES[] = {
+        {BUSBAR_APP_ERROR, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
+        {BUSBAR_BAD_REQUEST, BUSBAR_BAD_REQUEST, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_RESULT_TOO_LARGE, BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED},
+        {BUSBAR_NO_SERVICE, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
+        {BUSBAR_OK, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
+        {200, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
+    };
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        rig_call(&rig, &client, i, "greeter", "hello");
+        struct packet error = {.command = PACKET_ERROR,
+                               .id = rig_last(&rig, &worker, PACKET_CALL)->packet.id,
+                               .status = CASES[i].told,
+                               .fate = 7,
+                               .body = bytes_of_text("why")};
+        router_reply(&rig.router, &worker, &error, NULL, rig.now);
+        expect_error(&client, CASES[i].status, CASES[i].fate);
+        assert_string_equal(rig_last(&rig, &client, PACKET_ERROR)->body, "why");
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_call_reaches_the_worker_and_its_reply_the_client),
+        TEST(names_nobody_offers_are_refused_at_once),
+        TEST(calls_without_a_usable_deadline_are_refused),
+        TEST(a_body_over_the_limit_is_refused),
+        TEST(the_least_loaded_worker_is_chosen),
+        TEST(credit_bounds_what_a_worker_is_given),
+        TEST(methods_belong_to_registrations),
+        TEST(a_queued_call_does_not_wait_behind_a_method_no_free_worker_offers),
+        TEST(one_clients_flood_does_not_delay_a_light_caller),
+        TEST(a_full_queue_says_busy),
+        TEST(a_lost_worker_loses_its_calls_unless_they_are_idempotent),
+        TEST(a_call_that_loses_three_workers_is_not_tried_again),
+        TEST(an_idempotent_call_without_another_worker_is_lost),
+        TEST(queued_calls_end_when_the_last_worker_goes),
+        TEST(deadlines_end_queued_and_running_calls_with_their_fates),
+        TEST(a_hanging_worker_keeps_its_credit_until_it_answers),
+        TEST(replies_nobody_asked_for_reach_nobody),
+        TEST(a_cancelled_call_has_one_outcome),
+        TEST(a_lost_client_cancels_what_it_had_running),
+        TEST(a_returned_call_moves_to_another_worker),
+        TEST(a_call_returned_without_its_request_is_not_executed),
+        TEST(a_leaving_worker_gets_no_more_calls),
+        TEST(registrations_are_checked),
+        TEST(deregistering_one_service_leaves_the_other),
+        TEST(a_draining_broker_refuses_new_calls),
+        TEST(errors_of_workers_are_passed_on_as_what_they_may_be),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
