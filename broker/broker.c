@@ -75,6 +75,7 @@ static bool broker_init_state(struct broker *broker)
         return false;
     broker->router.counters = &broker->counters;
     outbox_init(&broker->stray, broker->pool);
+    intake_init(&broker->intake, settings->body_limit);
     return true;
 }
 
@@ -158,9 +159,10 @@ static int socket_fd(void *socket)
 static int broker_timeout(const struct broker *broker)
 {
     uint64_t wait = wheel_wait(&broker->router.wheel, broker->now);
-    uint64_t inspection = broker->next_inspection > broker->now
-                              ? broker->next_inspection - broker->now
-                              : 0;
+    uint64_t inspection = broker->next_inspection < broker->intake.next_check
+                              ? broker->next_inspection
+                              : broker->intake.next_check;
+    inspection = inspection > broker->now ? inspection - broker->now : 0;
     if (inspection < wait)
         wait = inspection;
     if (!list_is_empty(&broker->blocked) && wait > BLOCKED_WAIT_MS)
@@ -187,6 +189,22 @@ static void broker_wait(struct broker *broker)
         broker->stopping = true;
 }
 
+/* The looks that are not for every turn. */
+static void broker_inspect(struct broker *broker)
+{
+    if (broker->now >= broker->next_inspection)
+        sessions_inspect(broker);
+    if (broker->now < broker->intake.next_check)
+        return;
+    broker->intake.next_check = broker->now + INTAKE_INTERVAL_MS;
+    size_t cut = intake_check(&broker->intake);
+    if (cut > 0) {
+        broker->counters.connections_cut += cut;
+        broker_log(broker, BROKER_LOG_WARNING, "connections_cut",
+                   "count=%zu reason=\"a message without end\"", cut);
+    }
+}
+
 /* One turn: time, input, the monitor, output. True if more input may be there. */
 static bool broker_turn(struct broker *broker)
 {
@@ -194,8 +212,7 @@ static bool broker_turn(struct broker *broker)
     router_expire(&broker->router, broker->now);
     bool more = broker_receive(broker);
     socket_watch(broker);
-    if (broker->now >= broker->next_inspection)
-        sessions_inspect(broker);
+    broker_inspect(broker);
     do {
         sessions_reap(broker);
         sessions_flush(broker);
@@ -267,6 +284,7 @@ void broker_destroy(struct broker **broker)
         router_fini(&gone->router);
     }
     sessions_fini(&gone->sessions);
+    intake_fini(&gone->intake);
     socket_close(gone);
     if (gone->own_context != NULL)
         zmq_ctx_term(gone->own_context);

@@ -5,6 +5,7 @@
 #include <zmq.h>
 
 #include "broker/broker.h"
+#include "broker/intake.h"
 #include "broker/router.h"
 #include "broker/session.h"
 #include "broker/settings.h"
@@ -30,6 +31,7 @@ struct broker {
     struct counters counters;
     struct router router;
     struct sessions sessions;
+    struct intake intake;
     struct bundle_pool *pool;
     struct outbox stray;      /* answers to a peer that has no session; flushed per message */
     struct list touched;      /* session.flush: something was put since the last flush */

@@ -50,7 +50,7 @@ static const char *time_text(char out[TIME_SIZE])
 static const char *one_line(char out[LOG_FIELDS_SIZE], const char *fields)
 {
     size_t i = 0;
-    for (; fields[i] != '\0' && i < LOG_FIELDS_SIZE - 1; i++)
+    for (; i < LOG_FIELDS_SIZE - 1 && fields[i] != '\0'; i++)
         out[i] = (unsigned char)fields[i] < ' ' || fields[i] == 0x7f ? '?' : fields[i];
     out[i] = '\0';
     return out;

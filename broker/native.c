@@ -262,9 +262,13 @@ void native_receive(struct broker *broker, struct message *message)
     struct bytes body;
     enum packet_error error = message->frames > 2 ? PACKET_ERROR_FRAMES : PACKET_ERROR_NONE;
     broker->counters.messages++;
-    if (arrival.session != NULL)
+    if (arrival.session != NULL) {
         arrival.session->last_seen = broker->now;
+        intake_take(&broker->intake, arrival.session->fd, frame.size);
+    }
     if (message->frames == 2) {
+        if (arrival.session != NULL)
+            intake_take(&broker->intake, arrival.session->fd, zmq_msg_size(&message->body));
         arrival.attached = frame_blob(&message->body);
         if (arrival.attached == NULL)
             return;

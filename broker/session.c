@@ -184,6 +184,7 @@ void session_send(struct broker *broker, struct session *session, const struct p
     }
     if (outbox_bytes(&session->outbox) > broker->settings.outbox_bytes) {
         broker->counters.sessions_cut++;
+        (void)intake_cut(&broker->intake, session->fd); /* or what libzmq holds for it would stay */
         session_doom(broker, session, "too much is due to it");
         return;
     }

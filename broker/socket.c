@@ -94,7 +94,7 @@ enum busbar_status socket_open(struct broker *broker, char *error, size_t error_
     broker->socket = zmq_socket(broker->context, ZMQ_ROUTER);
     if (broker->socket == NULL || !socket_set_options(broker, broker->socket) ||
         !monitor_open(&broker->monitor, broker->context, broker->socket,
-                      ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED)) {
+                      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED)) {
         snprintf(error, error_size, "cannot make the socket: %s", zmq_strerror(errno));
         return BUSBAR_SYSTEM;
     }
@@ -173,19 +173,31 @@ void message_close(struct message *message)
     zmq_msg_close(&message->body);
 }
 
+static void disconnected(struct broker *broker, int fd)
+{
+    struct session *session = session_find_fd(&broker->sessions, fd);
+    intake_close(&broker->intake, fd);
+    if (session == NULL)
+        return;
+    broker->counters.sessions_lost++;
+    session_end(broker, session, "its connection broke");
+}
+
 void socket_watch(struct broker *broker)
 {
     struct monitor_event event;
     while (monitor_next(&broker->monitor, &event)) {
-        if (event.kind == ZMQ_EVENT_ACCEPT_FAILED) {
+        switch (event.kind) {
+        case ZMQ_EVENT_ACCEPTED:
+            intake_open(&broker->intake, event.value);
+            break;
+        case ZMQ_EVENT_DISCONNECTED:
+            disconnected(broker, event.value);
+            break;
+        case ZMQ_EVENT_ACCEPT_FAILED:
             broker_log(broker, BROKER_LOG_WARNING, "accept_failed", "reason=\"%s\"",
                        zmq_strerror(event.value));
-            continue;
-        }
-        struct session *session = session_find_fd(&broker->sessions, event.value);
-        if (session != NULL) {
-            broker->counters.sessions_lost++;
-            session_end(broker, session, "its connection broke");
+            break;
         }
     }
 }

@@ -1,0 +1,49 @@
+/*
+ * Watches what each TCP connection has sent against what reached the broker. libzmq shows a message
+ * of several frames only when its last frame has come, and bounds each frame but not their number:
+ * what a peer piles up in a message without end can be seen nowhere but in the kernel's count.
+ */
+#ifndef BROKER_INTAKE_H
+#define BROKER_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct intake_connection {
+    uint64_t cookie; /* the kernel's number of the socket, never used again; 0: not watched */
+    uint64_t taken;  /* bytes that reached the broker, framing included */
+};
+
+struct intake {
+    struct intake_connection *by_fd;
+    size_t size;
+    uint64_t allowance; /* bytes a connection may be ahead */
+    uint64_t next_check; /* ms */
+};
+
+enum {
+    INTAKE_INTERVAL_MS = 200,
+};
+
+void intake_init(struct intake *intake, uint64_t body_limit);
+void intake_fini(struct intake *intake);
+
+/* A connection was accepted; without memory it is not watched. */
+void intake_open(struct intake *intake, int fd);
+void intake_close(struct intake *intake, int fd);
+
+/* A frame of `size` bytes reached the broker. */
+static inline void intake_take(struct intake *intake, int fd, size_t size)
+{
+    if (fd >= 0 && (size_t)fd < intake->size)
+        intake->by_fd[fd].taken += size + (size > UINT8_MAX ? 9 : 2); /* ZMTP's own header */
+}
+
+/* Breaks a connection, if it is still the one that was accepted under this descriptor. */
+bool intake_cut(struct intake *intake, int fd);
+
+/* Cuts every connection that is too far ahead; returns how many. */
+size_t intake_check(struct intake *intake);
+
+#endif
