@@ -228,15 +228,31 @@ $(INTEGRATION_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(TEST_LIBS))
 
+# Fuzz drivers, here with inputs that are the same in each run; tests/fuzz/fuzz.h is their entry.
+FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_KIT := tests/fuzz/main.c tests/fuzz/seeds.c tests/unit/vectors.c
+
+$(FUZZ_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(FUZZ_KIT)) \
+		$$(call room_archives,$$(call rooms_of,tests/$$*.c $(FUZZ_KIT)))
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)
+	$(QUIET)$(call link,$(TEST_LIBS))
+
 .PHONY: tests
-tests: $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(EXAMPLES) ## builds the test programs
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(EXAMPLES) ## builds the test programs
 
 .PHONY: test
 test: all tests ## runs every test; ends with `N passed, N failed`
 	@BUSBAR_BUILD=$(abspath $(BUILD)) BUSBAR_SANITIZE=$(SANITIZE) \
 		CC='$(CC)' CFLAGS=$(call quote,$(CFLAGS)) CPPFLAGS=$(call quote,$(CPPFLAGS)) \
 		LDFLAGS=$(call quote,$(LDFLAGS)) \
-		tests/run-tests.sh $(UNIT_TESTS) $(SHELL_TESTS) $(INTEGRATION_TESTS)
+		tests/run-tests.sh $(UNIT_TESTS) $(FUZZ_TESTS) $(SHELL_TESTS) $(INTEGRATION_TESTS)
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: ## libFuzzer on each driver for FUZZ_SECONDS, with clang; corpora stay in $(BUILD)/fuzz
+	@BUILD='$(BUILD)' FUZZ_SECONDS=$(FUZZ_SECONDS) CPPFLAGS='$(BUSBAR_CPPFLAGS)' \
+		LIBS='$(TEST_LIBS)' tests/fuzz/run.sh
 
 .PHONY: unit
 unit: $(UNIT_TESTS) ## builds and runs the unit tests alone

@@ -25,13 +25,11 @@ static void wheel_file(struct wheel *wheel, struct wheel_timer *timer)
         return;
     }
     uint64_t distance = timer->due - wheel->now;
-    uint64_t due = timer->due;
     unsigned level = 0;
     while (level < WHEEL_LEVELS - 1 && distance >> (SLOT_BITS * (level + 1)) != 0)
         level++;
-    if (distance >> (SLOT_BITS * WHEEL_LEVELS) != 0)
-        due = wheel->now + (UINT64_C(1) << (SLOT_BITS * WHEEL_LEVELS)) - 1;
-    size_t slot = (due >> (SLOT_BITS * level)) & SLOT_MASK;
+    /* What lies beyond the last level is met once in each of its rounds, and filed again. */
+    size_t slot = (timer->due >> (SLOT_BITS * level)) & SLOT_MASK;
     list_append(&wheel->slots[level][slot], &timer->link);
     if (level == 0)
         wheel->occupied[slot / 64] |= UINT64_C(1) << (slot % 64);
@@ -87,20 +85,29 @@ struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now)
     return timer;
 }
 
+/* Milliseconds to the next slot of level 0 that may hold timers, or to where the level ends: there a
+ * higher one may empty itself into it. */
+static uint64_t wheel_ahead(const struct wheel *wheel)
+{
+    size_t first = (wheel->now + 1) & SLOT_MASK;
+    if (first == 0)
+        return 1;
+    uint64_t word = wheel->occupied[first / 64] >> (first % 64);
+    if (word != 0)
+        return 1 + (uint64_t)__builtin_ctzll(word);
+    for (size_t i = first / 64 + 1; i < WHEEL_SLOTS / 64; i++) {
+        if (wheel->occupied[i] != 0)
+            return 1 + i * 64 + (uint64_t)__builtin_ctzll(wheel->occupied[i]) - first;
+    }
+    return 1 + WHEEL_SLOTS - first;
+}
+
 uint64_t wheel_wait(const struct wheel *wheel, uint64_t now)
 {
     if (wheel->count == 0)
         return UINT64_MAX;
     if (!list_is_empty(&wheel->expired))
         return 0;
-    uint64_t ahead = 1;
-    for (; ahead < WHEEL_SLOTS; ahead++) {
-        size_t slot = (wheel->now + ahead) & SLOT_MASK;
-        if (slot == 0)
-            break; /* a higher level may empty itself into this one here */
-        if (wheel->occupied[slot / 64] >> (slot % 64) & 1)
-            break;
-    }
-    uint64_t due = wheel->now + ahead;
+    uint64_t due = wheel->now + wheel_ahead(wheel);
     return due > now ? due - now : 0;
 }
