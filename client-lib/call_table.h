@@ -1,0 +1,88 @@
+/* The calls of a client that have no outcome yet, found by the id that travels. */
+#ifndef CLIENT_LIB_CALL_TABLE_H
+#define CLIENT_LIB_CALL_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/list.h"
+#include "base/wheel.h"
+#include "protocol/packet.h"
+
+struct busbar_reply;
+
+enum {
+    CALL_SPACE = 160,    /* bytes of names and body that need no allocation */
+    CALL_SLOT_BITS = 24, /* of an id; the rest is the slot's generation */
+    CALLS_MAX = (1 << CALL_SLOT_BITS) - 1,
+};
+
+enum call_state {
+    CALL_FREE,
+    CALL_WAITING, /* for a session: not sent, nor in the outbox */
+    CALL_PUT,     /* in the outbox, or sent */
+};
+
+/* The request is kept until the outcome, since a RESET may show that it has to be sent again. */
+struct call {
+    struct list link; /* in one of the client's lists, by its state */
+    struct wheel_timer timer;
+    uint64_t id;
+    uint64_t deadline; /* ms */
+    uint64_t position; /* in the outbox, while it is put */
+    uint64_t session;  /* connection->sessions when it was put */
+    struct busbar_reply *reply; /* to be filled with the outcome */
+    struct blob *attached;
+    uint8_t *heap; /* service, method and body, where `space` is too small */
+    uint32_t timeout;
+    uint32_t body_size; /* 0 if it is attached */
+    uint32_t next_free;
+    uint8_t service_size;
+    uint8_t method_size;
+    uint8_t encoding;
+    uint8_t state; /* enum call_state */
+    bool is_sync;
+    bool was_reset;
+    bool is_cancelled;
+    uint8_t space[CALL_SPACE];
+};
+
+struct call_table {
+    struct call **chunks;
+    uint32_t chunk_count;
+    uint32_t first_free; /* slot + 1; 0 for none */
+    uint32_t used;
+    uint64_t first_generation;
+};
+
+void call_table_init(struct call_table *table);
+
+/* All calls must have been given back. */
+void call_table_fini(struct call_table *table);
+
+/* A call with a fresh id, all else zero; NULL when out of memory or slots. */
+struct call *call_table_take(struct call_table *table);
+
+/* Its id names nothing from now on. Frees the request. */
+void call_table_give_back(struct call_table *table, struct call *call);
+
+/* NULL for an id that is not, or no longer, in use. */
+struct call *call_table_find(const struct call_table *table, uint64_t id);
+
+/* Room for the request's `size` bytes; NULL when out of memory. */
+uint8_t *call_reserve(struct call *call, size_t size);
+
+static inline const uint8_t *call_bytes(const struct call *call)
+{
+    return call->heap != NULL ? call->heap : call->space;
+}
+
+/* Bytes that the request takes while it waits. */
+size_t call_size(const struct call *call);
+
+/* The CALL packet; its runs point into the call. */
+struct packet call_packet(const struct call *call);
+
+#endif

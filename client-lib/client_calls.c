@@ -1,0 +1,272 @@
+/* The life of a call: put into the outbox, answered, refused for want of a session, lost, expired. */
+#include "client-lib/client.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    GRACE_MAX_MS = 50, /* the broker ends calls at their deadline; this side is the backstop */
+    GRACE_PARTS = 10,
+};
+
+static const struct call_outcome unsent_timeout = {BUSBAR_TIMEOUT, BUSBAR_NOT_EXECUTED};
+static const struct call_outcome sent_timeout = {BUSBAR_TIMEOUT, BUSBAR_MAYBE_EXECUTED};
+static const struct call_outcome unsent_loss = {BUSBAR_BROKER_LOST, BUSBAR_NOT_EXECUTED};
+static const struct call_outcome sent_loss = {BUSBAR_BROKER_LOST, BUSBAR_MAYBE_EXECUTED};
+static const struct call_outcome unsent_cancel = {BUSBAR_CANCELLED, BUSBAR_NOT_EXECUTED};
+
+/* Takes the call out of everything it is in and hands its filled reply on. */
+static void client_deliver(struct busbar_client *client, struct call *call)
+{
+    struct busbar_reply *reply = call->reply;
+    wheel_stop(&client->wheel, &call->timer);
+    list_remove(&call->link);
+    if (call->state == CALL_WAITING)
+        client->waiting_bytes -= call_size(call);
+    if (call->is_sync)
+        client->answer = reply;
+    else if (reply->callback != NULL)
+        reply_queue_push(&client->callbacks, reply);
+    else
+        reply_queue_push(&client->done, reply);
+    call_table_give_back(&client->calls, call);
+}
+
+void client_finish(struct busbar_client *client, struct call *call, struct call_outcome outcome,
+                   const char *format, ...)
+{
+    char what[CLIENT_TEXT_SIZE];
+    char text[CLIENT_TEXT_SIZE + 2 * 128];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    const struct packet packet = call_packet(call);
+    snprintf(text, sizeof text, "%.*s.%.*s: %s", (int)packet.service.size,
+             (const char *)packet.service.data, (int)packet.method.size,
+             (const char *)packet.method.data, what);
+    reply_fail(call->reply, outcome.status, outcome.fate, bytes_of_text(text));
+    client_deliver(client, call);
+}
+
+/* The wheel turns through all the time that it was idle unless it is told while it is empty. */
+static void client_set_timer(struct busbar_client *client, struct call *call, uint64_t due)
+{
+    wheel_stop(&client->wheel, &call->timer);
+    if (client->wheel.count == 0)
+        (void)wheel_expired(&client->wheel, client->now);
+    wheel_set(&client->wheel, &call->timer, due);
+}
+
+/* A call without a session waits until its deadline, but no longer than a connection may take. */
+static void client_queue(struct busbar_client *client, struct call *call, uint64_t now)
+{
+    uint64_t patience = now + client->connect_timeout_ms;
+    call->state = CALL_WAITING;
+    list_remove(&call->link);
+    list_append(&client->waiting, &call->link);
+    client->waiting_bytes += call_size(call);
+    client_set_timer(client, call, call->deadline < patience ? call->deadline : patience);
+}
+
+static uint64_t call_grace(const struct call *call)
+{
+    uint32_t part = call->timeout / GRACE_PARTS;
+    return part < GRACE_MAX_MS ? part : GRACE_MAX_MS;
+}
+
+static bool client_put(struct busbar_client *client, struct call *call, uint64_t now)
+{
+    struct packet packet = call_packet(call);
+    packet.timeout = (uint32_t)(call->deadline - now);
+    if (connection_put(&client->connection, &packet, call->attached) != BUSBAR_OK)
+        return false;
+    if (call->state == CALL_WAITING)
+        client->waiting_bytes -= call_size(call);
+    call->state = CALL_PUT;
+    call->position = client->connection.outbox.put;
+    call->session = client->connection.sessions;
+    list_remove(&call->link);
+    if (list_is_empty(&client->put)) {
+        client->quiet_since = now;
+        client->beats = 0;
+    }
+    list_append(&client->put, &call->link);
+    client_set_timer(client, call, call->deadline + call_grace(call));
+    return true;
+}
+
+void client_submit(struct busbar_client *client, struct call *call, uint64_t now)
+{
+    client->now = now;
+    if (!connection_is_open(&client->connection) || !list_is_empty(&client->waiting) ||
+        !client_put(client, call, now))
+        client_queue(client, call, now);
+}
+
+/* Why there is no session, with the endpoint. */
+static const char *client_obstacle(const struct busbar_client *client)
+{
+    return client->unreachable[0] != '\0' ? client->unreachable : client->connection.endpoint;
+}
+
+static void client_time_out(struct busbar_client *client, struct call *call)
+{
+    if (call->state == CALL_WAITING)
+        client_finish(client, call, unsent_timeout,
+                      "no session within %u ms; the call was not sent: %s", call->timeout,
+                      client_obstacle(client));
+    else
+        client_finish(client, call, sent_timeout, "no answer from %s within %u ms",
+                      client->connection.endpoint, call->timeout);
+}
+
+void client_pump(struct busbar_client *client, uint64_t now)
+{
+    while (!list_is_empty(&client->waiting) && connection_is_open(&client->connection)) {
+        struct call *call = LIST_FIRST(&client->waiting, struct call, link);
+        if (now >= call->deadline)
+            client_time_out(client, call);
+        else if (!client_put(client, call, now))
+            return; /* out of memory: with the next turn, or its timer ends it */
+    }
+}
+
+void client_expire(struct busbar_client *client, uint64_t now)
+{
+    struct wheel_timer *timer;
+    while ((timer = wheel_expired(&client->wheel, now)) != NULL) {
+        struct call *call = CONTAINER_OF(timer, struct call, timer);
+        if (call->state == CALL_PUT || now >= call->deadline)
+            client_time_out(client, call);
+        else
+            client_finish(client, call, unsent_loss, "no session within %u ms; the call was not "
+                          "sent: %s", client->connect_timeout_ms, client_obstacle(client));
+    }
+}
+
+void client_cancel_call(struct busbar_client *client, struct call *call)
+{
+    const struct packet packet = {.command = PACKET_CANCEL, .id = call->id};
+    call->is_cancelled = true;
+    if (call->state == CALL_WAITING)
+        client_finish(client, call, unsent_cancel, "cancelled before it was sent");
+    else if (connection_put(&client->connection, &packet, NULL) != BUSBAR_OK)
+        call->is_cancelled = false; /* may be asked for again */
+}
+
+/* The call is known not to have been executed: it may go again, unless nobody wants it any more. */
+static void client_put_back(struct busbar_client *client, struct call *call)
+{
+    if (call->is_cancelled)
+        client_finish(client, call, unsent_cancel, "cancelled before it was executed");
+    else
+        client_queue(client, call, client->now);
+}
+
+/* What the dropped outbox still held was not sent and goes to the next session, before the calls
+ * that wait already. */
+static void on_lost(void *owner, const char *reason)
+{
+    struct busbar_client *client = owner;
+    struct list later;
+    list_init(&later);
+    snprintf(client->unreachable, sizeof client->unreachable, "%s", reason);
+    LIST_EACH(node, &client->waiting) {
+        list_remove(node);
+        list_append(&later, node);
+    }
+    LIST_EACH(node, &client->put) {
+        struct call *call = CONTAINER_OF(node, struct call, link);
+        if (call->position > client->connection.outbox.sent)
+            client_put_back(client, call);
+        else
+            client_finish(client, call, sent_loss, "%s", reason);
+    }
+    LIST_EACH(node, &later) {
+        list_remove(node);
+        list_append(&client->waiting, node);
+    }
+}
+
+static void on_opened(void *owner)
+{
+    struct busbar_client *client = owner; /* the calls that wait are put before the next flush */
+    client->beats = 0;
+}
+
+/* See connection_input.c: what an earlier session has not answered by now it never will. */
+static void on_welcomed(void *owner)
+{
+    struct busbar_client *client = owner;
+    client->unreachable[0] = '\0';
+    LIST_EACH(node, &client->put) {
+        struct call *call = CONTAINER_OF(node, struct call, link);
+        if (call->session == client->connection.sessions)
+            break; /* and so are all after it */
+        client_finish(client, call, sent_loss, "%s: the broker has ended the session",
+                      client->connection.endpoint);
+    }
+}
+
+static void on_unreachable(void *owner, const char *reason)
+{
+    struct busbar_client *client = owner;
+    snprintf(client->unreachable, sizeof client->unreachable, "%s", reason);
+}
+
+static void on_reset(void *owner, uint8_t command, uint64_t id)
+{
+    struct busbar_client *client = owner;
+    struct call *call = call_table_find(&client->calls, id);
+    if (command != PACKET_CALL || call == NULL || call->state != CALL_PUT)
+        return;
+    if (call->was_reset) {
+        client_finish(client, call, unsent_loss, "%s: the broker grants no session",
+                      client->connection.endpoint);
+        return;
+    }
+    call->was_reset = true;
+    client_put_back(client, call);
+}
+
+/* Statuses of a later version, and those that never travel, are told as what they are. */
+static void client_answer_error(struct call *call, const struct packet *packet)
+{
+    char text[64];
+    bool is_known = packet->status != BUSBAR_OK && packet->status < BUSBAR_FORKED &&
+                    strcmp(busbar_status_name(packet->status), "UNKNOWN") != 0;
+    enum busbar_fate fate =
+        packet->fate <= BUSBAR_EXECUTED ? packet->fate : BUSBAR_MAYBE_EXECUTED;
+    snprintf(text, sizeof text, "the broker answered with the unknown status %u", packet->status);
+    call->reply->retry_after = packet->timeout;
+    reply_fail(call->reply, is_known ? packet->status : BUSBAR_UNSUPPORTED, fate,
+               is_known ? packet->body : bytes_of_text(text));
+}
+
+static void on_packet(void *owner, const struct packet *packet, struct blob *frame,
+                      struct blob *attached)
+{
+    struct busbar_client *client = owner;
+    (void)frame;
+    if (packet->command != PACKET_REPLY && packet->command != PACKET_ERROR)
+        return; /* a heartbeat, a GOAWAY, whose calls are refused one by one, or unknown */
+    struct call *call = call_table_find(&client->calls, packet->id);
+    if (call == NULL || call->state != CALL_PUT)
+        return;
+    if (packet->command == PACKET_REPLY)
+        reply_succeed(call->reply, packet, attached);
+    else
+        client_answer_error(call, packet);
+    client_deliver(client, call);
+}
+
+const struct connection_handler client_handler = {
+    .opened = on_opened,
+    .welcomed = on_welcomed,
+    .lost = on_lost,
+    .unreachable = on_unreachable,
+    .reset = on_reset,
+    .packet = on_packet,
+};

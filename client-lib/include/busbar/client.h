@@ -1,0 +1,202 @@
+/* The client library: calls to services by name, over one connection to a broker. */
+#ifndef BUSBAR_CLIENT_H
+#define BUSBAR_CLIENT_H
+
+#include <busbar/status.h>
+#include <busbar/value.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A client holds one connection to one broker and any number of outstanding calls on it.
+ *
+ * Thread rules: a client and its replies belong to one thread at a time; there is no lock inside.
+ * Use one client per thread. No function here may be called from a signal handler.
+ * Ownership: `T **ret` is yours afterwards; `T **x` is taken and set to NULL, on failure too;
+ * `const T *` is borrowed until its owner changes or goes.
+ * Errors: every function that can fail returns a status. Status, fate and text of the last failure
+ * on a client are kept on it: busbar_client_error() names endpoint, service and limit.
+ * After a fork the child may only destroy what it inherited; everything else returns FORKED.
+ * The library keeps no global but a ZeroMQ context made with the first connection and ended with
+ * the last. It never logs, and touches neither signals nor the random seed.
+ */
+struct busbar_client;
+struct busbar_reply;
+
+#define BUSBAR_VERSION "0.1.0"
+
+/* Where a broker listens when nothing else is said. */
+#define BUSBAR_DEFAULT_BROKER "tcp://127.0.0.1:7766"
+
+enum {
+    BUSBAR_DEFAULT_TIMEOUT_MS = 5000,
+};
+
+/* The encoding of a body. */
+enum busbar_encoding {
+    BUSBAR_RAW = 0,         /* bytes whose meaning is the application's */
+    BUSBAR_MESSAGEPACK = 1, /* one value, see <busbar/value.h> */
+};
+
+typedef void busbar_free_fn(void *data, void *hint);
+
+/*
+ * The body of a call or a reply, in one of three forms; make it with a function below.
+ *   copied    the bytes are read before the function that is given the body returns
+ *   borrowed  the bytes of a received request (busbar_request_body), passed on without a copy; the
+ *             request may end before they have left
+ *   taken     the library owns the bytes from now on, on failure too, and gives them back with
+ *             `free`, once, possibly from another thread and possibly much later
+ */
+struct busbar_body {
+    const void *data;
+    size_t size;
+    enum busbar_encoding encoding;
+    busbar_free_fn *free; /* taken */
+    void *hint;           /* taken: for `free` */
+    void *owner; /* borrowed: what the bytes belong to; the library's own */
+};
+
+static inline struct busbar_body busbar_body_copied(const void *data, size_t size)
+{
+    struct busbar_body body = {data, size, BUSBAR_RAW, NULL, NULL, NULL};
+    return body;
+}
+
+static inline struct busbar_body busbar_body_taken(void *data, size_t size, busbar_free_fn *give_back,
+                                                   void *hint)
+{
+    struct busbar_body body = {data, size, BUSBAR_RAW, give_back, hint, NULL};
+    return body;
+}
+
+/* A C string as raw bytes, without its NUL; copied. */
+struct busbar_body busbar_body_text(const char *text);
+
+/* Encodes a value into a taken body. NO_MEMORY when that fails; the value stays the caller's. */
+enum busbar_status busbar_body_value(struct busbar_body *ret, const struct busbar_value *value)
+    __attribute__((warn_unused_result));
+
+/* Gives back a body that no function has been given. Copied and borrowed bodies need none. */
+void busbar_body_release(struct busbar_body *body);
+
+/* All members may be 0 for the default; `reserved` must be. */
+struct busbar_client_options {
+    const char *broker;          /* endpoint; default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
+    uint32_t timeout_ms;         /* deadline of calls that name none; default 5000 */
+    uint32_t connect_timeout_ms; /* how long calls wait for a broker that cannot be reached before
+                                    they end as BROKER_LOST, not executed; default 800 */
+    void *reserved[4];
+};
+
+/*
+ * Makes a client. Nothing is connected before the first call, so that it succeeds while the broker
+ * is down. NULL options mean all defaults. BAD_ARGUMENT for an endpoint that is not one.
+ */
+enum busbar_status busbar_client_new(struct busbar_client **ret,
+                                     const struct busbar_client_options *options)
+    __attribute__((warn_unused_result));
+
+/* Ends the session in order. Outstanding calls are cancelled; their callbacks run with CANCELLED. */
+void busbar_client_destroy(struct busbar_client **client);
+
+typedef void busbar_reply_fn(struct busbar_reply **reply, void *context);
+
+/* One call. `service` and `method` are needed, all else may be 0; `reserved` must be. */
+struct busbar_call {
+    const char *service;
+    const char *method;
+    struct busbar_body body;
+    uint32_t timeout_ms;       /* from now; 0: the client's default */
+    busbar_reply_fn *callback; /* start only: runs inside busbar_client_process, _wait or _call */
+    void *context;             /* for the callback, and readable from the reply */
+    void *reserved[4];
+};
+
+/*
+ * Calls and waits for the outcome, at most until the deadline plus min(50 ms, 10 %). Callbacks of
+ * other calls may run meanwhile. The body is taken as its form says, on failure too.
+ * `*ret` receives the reply on success and on failure alike, if `ret` is not NULL; it is NULL only
+ * when the call could not be made (BAD_ARGUMENT, NO_MEMORY, FORKED).
+ * Returns the status of the reply.
+ */
+enum busbar_status busbar_client_call(struct busbar_client *client, const struct busbar_call *call,
+                                      struct busbar_reply **ret)
+    __attribute__((warn_unused_result));
+
+/*
+ * Starts a call and returns at once. Its outcome comes to the call's callback, which owns the
+ * reply, or, without one, from busbar_client_wait. `ret_id`, if not NULL, receives a number for
+ * busbar_client_cancel. Anything but OK means that no outcome will come: BAD_ARGUMENT,
+ * BAD_REQUEST (a name outside the grammar), TOO_LARGE, NO_MEMORY, FORKED.
+ * What was started leaves with the next process, wait, call or flush, so that calls started
+ * together travel together.
+ */
+enum busbar_status busbar_client_start(struct busbar_client *client, const struct busbar_call *call,
+                                       uint64_t *ret_id) __attribute__((warn_unused_result));
+
+/*
+ * Waits up to `timeout_ms` (0: not at all) for the outcome of any started call without callback,
+ * and hands it over. NOTHING if none came in time, or none is outstanding. Returns OK when there is
+ * a reply, whatever its own status is.
+ */
+enum busbar_status busbar_client_wait(struct busbar_client *client, uint32_t timeout_ms,
+                                      struct busbar_reply **ret)
+    __attribute__((warn_unused_result));
+
+/* Sends what was started, as far as it goes without waiting. */
+enum busbar_status busbar_client_flush(struct busbar_client *client);
+
+/* Asks for a call to be cancelled; its one outcome still comes, CANCELLED or what was under way. */
+enum busbar_status busbar_client_cancel(struct busbar_client *client, uint64_t id);
+
+/* Calls started and without outcome, and outcomes not yet taken by busbar_client_wait. */
+size_t busbar_client_outstanding(const struct busbar_client *client);
+
+/*
+ * For event loops: a descriptor that is readable (level-triggered) whenever busbar_client_process
+ * has work: input, outcomes not yet taken, deadlines, reconnects. It belongs to the client: watch
+ * it, never read or close it. -1 with busbar_client_error() set when it cannot be made.
+ */
+int busbar_client_fd(struct busbar_client *client);
+
+/* Does what there is to do without waiting: receives, sends, expires deadlines, runs callbacks. */
+enum busbar_status busbar_client_process(struct busbar_client *client);
+
+/* The last failure on this client. The text is borrowed until the next call on the client. */
+enum busbar_status busbar_client_status(const struct busbar_client *client);
+enum busbar_fate busbar_client_fate(const struct busbar_client *client);
+const char *busbar_client_error(const struct busbar_client *client);
+
+/* The endpoint in use; borrowed. */
+const char *busbar_client_broker(const struct busbar_client *client);
+
+/* A reply: the one outcome of a call. */
+enum busbar_status busbar_reply_status(const struct busbar_reply *reply);
+enum busbar_fate busbar_reply_fate(const struct busbar_reply *reply);
+/* What went wrong, for people; "" for OK. Borrowed. */
+const char *busbar_reply_error(const struct busbar_reply *reply);
+/* When to try again, in ms; 0 for no advice. */
+uint32_t busbar_reply_retry_after(const struct busbar_reply *reply);
+/* The body, borrowed; NULL and 0 unless the status is OK. */
+const void *busbar_reply_data(const struct busbar_reply *reply);
+size_t busbar_reply_size(const struct busbar_reply *reply);
+enum busbar_encoding busbar_reply_encoding(const struct busbar_reply *reply);
+/* The body decoded; BAD_REQUEST if it is not one well-formed value of MessagePack. */
+enum busbar_status busbar_reply_value(const struct busbar_reply *reply, struct busbar_value **ret)
+    __attribute__((warn_unused_result));
+/* The `context` of the call and the number busbar_client_start gave it. */
+void *busbar_reply_context(const struct busbar_reply *reply);
+uint64_t busbar_reply_id(const struct busbar_reply *reply);
+void busbar_reply_destroy(struct busbar_reply **reply);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,65 @@
+/* Replies: made together with their call, filled once, used again; shared by the client's files. */
+#ifndef CLIENT_LIB_REPLY_H
+#define CLIENT_LIB_REPLY_H
+
+#include <busbar/client.h>
+#include <stdarg.h>
+
+#include "base/blob.h"
+#include "protocol/packet.h"
+
+enum {
+    REPLY_SPACE = 256, /* bytes of a body or an error text that need no allocation */
+};
+
+/* Unused replies. Outlives its client as long as the user holds a reply. */
+struct reply_pool {
+    size_t references; /* the client, and every reply in use */
+    struct busbar_reply *idle;
+    size_t idle_count;
+};
+
+struct busbar_reply {
+    struct busbar_reply *next; /* in a queue, or among the idle */
+    struct reply_pool *pool;
+    enum busbar_status status;
+    enum busbar_fate fate;
+    enum busbar_encoding encoding;
+    uint32_t retry_after;
+    const uint8_t *data; /* in `space`, `heap` or `held`; NULL unless OK */
+    size_t size;
+    const char *error; /* in `space` or `heap`, or static; "" if OK */
+    struct blob *held;
+    void *heap;
+    busbar_reply_fn *callback;
+    void *context;
+    uint64_t id;
+    uint8_t space[REPLY_SPACE];
+};
+
+struct reply_queue {
+    struct busbar_reply *first;
+    struct busbar_reply **end;
+    size_t count;
+};
+
+struct reply_pool *reply_pool_new(void);
+void reply_pool_unref(struct reply_pool *pool);
+
+/* An empty reply; NULL when out of memory. End it with busbar_reply_destroy. */
+struct busbar_reply *reply_new(struct reply_pool *pool);
+
+/* A body that was received: kept by reference where it is a frame of its own, else copied. */
+void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached);
+
+/* A failure; the text is copied, and cut at its first NUL. */
+void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busbar_fate fate,
+                struct bytes text);
+
+void reply_queue_init(struct reply_queue *queue);
+void reply_queue_push(struct reply_queue *queue, struct busbar_reply *reply);
+
+/* The oldest, or NULL. */
+struct busbar_reply *reply_queue_pop(struct reply_queue *queue);
+
+#endif
