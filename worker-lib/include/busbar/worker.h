@@ -1,0 +1,161 @@
+/* The worker library: exporting services on the bus and answering their requests. */
+#ifndef BUSBAR_WORKER_H
+#define BUSBAR_WORKER_H
+
+#include <busbar/client.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * A worker holds one connection to a broker and any number of services on it. It registers them,
+ * keeps them registered when the broker restarts, runs their handlers and answers for them.
+ *
+ * Thread rules: busbar_worker_register, _deregister and _stop may be called from any thread, also
+ * while the worker runs; _stop also from a signal handler. A request may be answered from any
+ * thread, by one thread at a time.
+ * Handlers: at most `threads` run at once (default 1, so handlers need no locks among themselves);
+ * which thread of the worker runs one is not promised. With BUSBAR_INLINE they run on the thread of
+ * busbar_worker_run and only there.
+ */
+struct busbar_worker;
+struct busbar_request;
+
+enum {
+    BUSBAR_INLINE = UINT16_MAX, /* as `threads`: no handler threads */
+};
+
+/* All members may be 0 for the default; `reserved` must be. */
+struct busbar_worker_options {
+    const char *broker;    /* endpoint; default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
+    uint32_t threads;      /* handlers that run at once; default 1; BUSBAR_INLINE for none */
+    uint32_t credit;       /* calls taken at once; default: adapted to the measured handler time,
+                              so that about a millisecond of work waits here */
+    uint32_t stop_timeout_ms; /* how long _stop waits for handlers that run; default 10000 */
+    void *reserved[4];
+};
+
+enum busbar_status busbar_worker_new(struct busbar_worker **ret,
+                                     const struct busbar_worker_options *options)
+    __attribute__((warn_unused_result));
+
+/* Stops the worker if it runs, then frees it. Requests still kept elsewhere stay valid to answer. */
+void busbar_worker_destroy(struct busbar_worker **worker);
+
+/*
+ * A handler owns `*request` and ends its ownership in one of two ways, both of which leave NULL:
+ * it answers (busbar_request_reply, _fail), or keeps it for later (busbar_request_keep). A request
+ * it leaves behind is answered for it as APP_ERROR. So every request has exactly one answer.
+ */
+typedef void busbar_handler_fn(struct busbar_request **request, void *context);
+
+enum busbar_method_flags {
+    BUSBAR_IDEMPOTENT = 1, /* may be given to another worker if this one is lost with it */
+};
+
+struct busbar_method {
+    const char *name; /* [A-Za-z0-9_]{1,127} */
+    busbar_handler_fn *handler;
+    const char *signature; /* such as "sd>s", see docs; NULL if not told */
+    const char *text;      /* one line for people; NULL for none */
+    unsigned flags;        /* enum busbar_method_flags */
+};
+
+/* Copied by busbar_worker_register. */
+struct busbar_service {
+    const char *name; /* [A-Za-z0-9_][A-Za-z0-9_.:-]{0,126}, not reserved */
+    const struct busbar_method *methods;
+    size_t method_count;
+    const char *version;     /* NULL for none */
+    const char *const *tags; /* name, value, name, value, …, NULL; NULL for none */
+    void *context;           /* for the handlers */
+    void *reserved[4];
+};
+
+/*
+ * Adds a service. Before the worker runs it is registered when it starts; while it runs, at once.
+ * BAD_ARGUMENT for a name or table that cannot be; CONFLICT if this worker has the service already.
+ * What the broker says to it later is told by busbar_worker_run, and by busbar_worker_error.
+ */
+enum busbar_status busbar_worker_register(struct busbar_worker *worker,
+                                          const struct busbar_service *service)
+    __attribute__((warn_unused_result));
+
+/* Removes a service; requests already here are still handled. NO_SERVICE if it is not there. */
+enum busbar_status busbar_worker_deregister(struct busbar_worker *worker, const char *service);
+
+/*
+ * Runs until busbar_worker_stop, reconnecting as often as needed. OK after a stop in which all that
+ * was started was answered; TIMEOUT if handlers had to be left running; the status of a refusal
+ * (DENIED, BAD_REQUEST, CONFLICT) if the broker refuses a service.
+ */
+enum busbar_status busbar_worker_run(struct busbar_worker *worker)
+    __attribute__((warn_unused_result));
+
+/* Runs on threads of the library; returns at once. End it with _stop and _destroy. */
+enum busbar_status busbar_worker_start(struct busbar_worker *worker)
+    __attribute__((warn_unused_result));
+
+/* Waits until every service is registered with the broker; TIMEOUT, or the refusal's status. */
+enum busbar_status busbar_worker_wait_ready(struct busbar_worker *worker, uint32_t timeout_ms)
+    __attribute__((warn_unused_result));
+
+/*
+ * Begins a graceful stop and returns at once: takes no more, returns what was not started, lets
+ * running handlers finish and answer, says goodbye. Async-signal-safe.
+ */
+void busbar_worker_stop(struct busbar_worker *worker);
+
+/* The last thing that went wrong (refusal, lost broker), copied; "" if nothing did. */
+void busbar_worker_error(const struct busbar_worker *worker, char *text, size_t size);
+
+struct busbar_worker_stats {
+    uint64_t requests;      /* received */
+    uint64_t replies;       /* sent, errors included */
+    uint64_t returned;      /* given back unstarted */
+    uint64_t stale_replies; /* dropped: the session they belonged to is over */
+    uint64_t reconnects;
+    uint32_t credit;        /* in force */
+};
+void busbar_worker_stats(const struct busbar_worker *worker, struct busbar_worker_stats *ret);
+
+/* A request, while it is owned. All that is borrowed lives as long as the request. */
+const char *busbar_request_service(const struct busbar_request *request);
+const char *busbar_request_method(const struct busbar_request *request);
+const void *busbar_request_data(const struct busbar_request *request);
+size_t busbar_request_size(const struct busbar_request *request);
+enum busbar_encoding busbar_request_encoding(const struct busbar_request *request);
+/* The whole body in its borrowed form, for a reply or for a call to somebody else. */
+struct busbar_body busbar_request_body(const struct busbar_request *request);
+/* The body decoded; BAD_REQUEST if it is not one well-formed value of MessagePack. */
+enum busbar_status busbar_request_value(const struct busbar_request *request,
+                                        struct busbar_value **ret)
+    __attribute__((warn_unused_result));
+/* Milliseconds left until the deadline; 0 when it has passed. */
+uint32_t busbar_request_remaining(const struct busbar_request *request);
+/* True once the caller has cancelled, the deadline has passed or the session is over. */
+bool busbar_request_cancelled(const struct busbar_request *request);
+
+/* Takes the request out of the handler's hands, to be answered later. */
+struct busbar_request *busbar_request_keep(struct busbar_request **request);
+
+/*
+ * Answers; takes the request and the body, on failure too. RESULT_TOO_LARGE if the body is over the
+ * broker's limit (the caller then gets just that status); CANCELLED if nobody waits any more.
+ */
+enum busbar_status busbar_request_reply(struct busbar_request **request, struct busbar_body body);
+
+/*
+ * Answers with a failure; takes the request. APP_ERROR (executed) for the application's own errors,
+ * BAD_REQUEST (not executed) for arguments that were refused before anything was done; any other
+ * status is sent as APP_ERROR. The text is copied, at most 4096 bytes of it.
+ */
+enum busbar_status busbar_request_fail(struct busbar_request **request, enum busbar_status status,
+                                       const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

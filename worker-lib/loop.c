@@ -1,0 +1,136 @@
+/* Who leads, who runs a handler, who waits; and who is woken for what. */
+#include "worker-lib/loop.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "worker-lib/leader.h"
+#include "worker-lib/request.h"
+
+enum {
+    LONG_HANDLER_NS = 50 * 1000,      /* from here on waking a thread costs little beside it */
+    PARALLEL_HANDLER_NS = 5 * 1000,   /* from here on a backlog is worth a second thread … */
+    PARALLEL_BACKLOG_NS = 200 * 1000, /* … if it is this long */
+    TURN_REQUESTS = 64,               /* after so many the leader looks at the connection again */
+    TURN_NS = 200 * 1000,             /* or after so long */
+    WATCH_NS = 10 * 1000 * 1000,      /* how often a follower looks for a stuck handler */
+    STUCK_NS = 5 * 1000 * 1000,
+    QUIET_NS = 1000 * 1000 * 1000, /* without requests for so long nobody looks */
+};
+
+static bool may_run(const struct busbar_worker *worker)
+{
+    return worker->queue.count > 0 && worker->running < worker->threads &&
+           worker->phase == WORKER_RUNNING;
+}
+
+/* Has the connection been left alone for too long, with nobody to look after it? */
+static bool turn_is_due(const struct busbar_worker *worker, uint64_t now_ns)
+{
+    return !worker->led && (worker->since_turn >= TURN_REQUESTS ||
+                            (now_ns != 0 && now_ns - worker->turn_ns > TURN_NS));
+}
+
+/* Is another thread worth waking, now that this one is going to run a handler? */
+static bool help_is_wanted(const struct busbar_worker *worker)
+{
+    uint64_t handler_ns = worker->credit.handler_ns;
+    bool parallel = worker->queue.count > 0 && worker->running < worker->threads;
+    if (worker->waiting == 0)
+        return false;
+    if (handler_ns >= LONG_HANDLER_NS)
+        return !worker->led || parallel;
+    if (!worker->led && !worker->watched)
+        return true;
+    return parallel && handler_ns >= PARALLEL_HANDLER_NS &&
+           worker->queue.count * handler_ns >= PARALLEL_BACKLOG_NS;
+}
+
+/* Runs the first request of the queue. `*now_ns` is the time if it is known, and 0 otherwise. */
+static void run_one(struct busbar_worker *worker, uint64_t *now_ns)
+{
+    struct busbar_request *request = request_list_first(&worker->queue);
+    uint64_t started_ns = *now_ns != 0 ? *now_ns : clock_ns();
+    request_list_remove(&worker->queue, request);
+    request_list_append(&worker->active, request);
+    worker->running++;
+    worker->since_turn++;
+    worker->started_ns = started_ns;
+    if (help_is_wanted(worker))
+        pthread_cond_signal(&worker->followers);
+    worker_unlock(worker);
+
+    request_run(request, started_ns / 1000000);
+    bool last = request_unref(request);
+    *now_ns = clock_ns();
+
+    worker_lock(worker);
+    worker->running--;
+    credit_measure(&worker->credit, *now_ns - started_ns);
+    if (last)
+        request_recycle(request);
+}
+
+/* A worker that is quiet wakes nobody: neither requests nor a handler that nobody leads beside. */
+static bool is_quiet(const struct busbar_worker *worker, uint64_t now_ns)
+{
+    return (worker->led || worker->running == 0) && now_ns - worker->traffic_ns > QUIET_NS;
+}
+
+static bool is_stuck(const struct busbar_worker *worker, uint64_t now_ns)
+{
+    return !worker->led && worker->running > 0 && now_ns > worker->started_ns + STUCK_NS;
+}
+
+static int wait_until(struct busbar_worker *worker, uint64_t due_ns)
+{
+    struct timespec due = {
+        .tv_sec = (time_t)(due_ns / 1000000000u),
+        .tv_nsec = (long)(due_ns % 1000000000u),
+    };
+    return pthread_cond_timedwait(&worker->followers, &worker->lock, &due);
+}
+
+/* Waits as the one that looks for stuck handlers; until woken, or there is one. */
+static void watch(struct busbar_worker *worker)
+{
+    worker->watched = true;
+    for (;;) {
+        uint64_t now_ns = clock_ns();
+        if (is_stuck(worker, now_ns) || is_quiet(worker, now_ns))
+            break;
+        if (wait_until(worker, now_ns + WATCH_NS) != ETIMEDOUT)
+            break;
+    }
+    worker->watched = false;
+}
+
+static void follow(struct busbar_worker *worker)
+{
+    worker->waiting++;
+    if (worker->watched || is_quiet(worker, clock_ns()))
+        pthread_cond_wait(&worker->followers, &worker->lock);
+    else
+        watch(worker);
+    worker->waiting--;
+}
+
+void worker_loop(struct busbar_worker *worker)
+{
+    uint64_t now_ns = 0;
+    worker_lock(worker);
+    while (worker->phase != WORKER_ENDED) {
+        if (may_run(worker) && !turn_is_due(worker, now_ns)) {
+            run_one(worker, &now_ns);
+            continue;
+        }
+        if (worker->led) {
+            follow(worker);
+            now_ns = 0;
+        } else {
+            leader_turn(worker);
+            now_ns = worker->turn_ns;
+        }
+    }
+    worker_unlock(worker);
+}

@@ -1,0 +1,233 @@
+/* Requests: their lists, their references, and what an application does with one. */
+#include "worker-lib/request.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "worker-lib/wake.h"
+
+void request_list_append(struct request_list *list, struct busbar_request *request)
+{
+    list_append(&list->list, &request->link);
+    list->count++;
+}
+
+void request_list_remove(struct request_list *list, struct busbar_request *request)
+{
+    list_remove(&request->link);
+    list->count--;
+}
+
+void request_list_move(struct request_list *to, struct request_list *from)
+{
+    if (from->count == 0)
+        return;
+    struct list *first = from->list.next;
+    struct list *last = from->list.previous;
+    first->previous = to->list.previous;
+    to->list.previous->next = first;
+    last->next = &to->list;
+    to->list.previous = last;
+    to->count += from->count;
+    request_list_init(from);
+}
+
+struct busbar_request *request_list_first(const struct request_list *list)
+{
+    return list->count == 0 ? NULL : CONTAINER_OF(list->list.next, struct busbar_request, link);
+}
+
+struct busbar_request *request_list_last(const struct request_list *list)
+{
+    return list->count == 0 ? NULL : CONTAINER_OF(list->list.previous, struct busbar_request, link);
+}
+
+struct busbar_request *request_new(struct leader *leader)
+{
+    struct busbar_request *request = request_list_last(&leader->spare);
+    if (request == NULL)
+        return malloc(sizeof *request);
+    request_list_remove(&leader->spare, request);
+    return request;
+}
+
+static void request_release(struct busbar_request *request)
+{
+    struct service *service = request->method->service;
+    blob_unref(&request->frame);
+    service_unref(&service);
+    request->method = NULL;
+}
+
+bool request_unref(struct busbar_request *request)
+{
+    if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
+        return false;
+    request_release(request);
+    return true;
+}
+
+static void request_spare(struct busbar_request *request, struct request_list *spare)
+{
+    if (spare->count < WORKER_SPARE_MAX)
+        request_list_append(spare, request);
+    else
+        free(request);
+}
+
+void request_recycle(struct busbar_request *request)
+{
+    struct busbar_worker *worker = request->worker;
+    request_list_remove(&worker->active, request);
+    request_spare(request, &worker->spare);
+    if (worker->phase == WORKER_DRAINING && worker->active.count == 0)
+        wake_signal(worker->wake_fd);
+}
+
+void request_list_discard(struct request_list *list, struct request_list *spare)
+{
+    struct busbar_request *request;
+    while ((request = request_list_first(list)) != NULL) {
+        request_list_remove(list, request);
+        request_release(request);
+        request_spare(request, spare);
+    }
+}
+
+void request_list_free(struct request_list *list)
+{
+    struct busbar_request *request;
+    while ((request = request_list_first(list)) != NULL) {
+        request_list_remove(list, request);
+        free(request);
+    }
+}
+
+/* The end of its owner's part in a request that was answered. */
+static void request_end(struct busbar_request *request)
+{
+    struct busbar_worker *worker = request->worker;
+    bool kept = request->kept;
+    if (request_unref(request)) {
+        worker_lock(worker);
+        request_recycle(request);
+        worker_unlock(worker);
+    }
+    if (kept)
+        worker_unref(worker);
+}
+
+static void request_answer(struct busbar_request *request, const struct failure *failure)
+{
+    answers_fail(&request->worker->answers, request->to, failure);
+    request_end(request);
+}
+
+void request_run(struct busbar_request *request, uint64_t now_ms)
+{
+    if (now_ms >= request->deadline) {
+        request_answer(request, &(struct failure){BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED,
+                                                  "the deadline passed before the handler began"});
+        return;
+    }
+    struct busbar_request *owned = request;
+    request->method->handler(&owned, request->method->service->context);
+    if (owned != NULL)
+        request_answer(request, &(struct failure){BUSBAR_APP_ERROR, BUSBAR_EXECUTED,
+                                                  "the handler gave no answer"});
+}
+
+const char *busbar_request_service(const struct busbar_request *request)
+{
+    return request->method->service->name;
+}
+
+const char *busbar_request_method(const struct busbar_request *request)
+{
+    return request->method->name;
+}
+
+const void *busbar_request_data(const struct busbar_request *request)
+{
+    return request->body.data;
+}
+
+size_t busbar_request_size(const struct busbar_request *request)
+{
+    return request->body.size;
+}
+
+enum busbar_encoding busbar_request_encoding(const struct busbar_request *request)
+{
+    return (enum busbar_encoding)request->encoding;
+}
+
+struct busbar_body busbar_request_body(const struct busbar_request *request)
+{
+    return (struct busbar_body){
+        .data = request->body.data,
+        .size = request->body.size,
+        .encoding = (enum busbar_encoding)request->encoding,
+        .owner = request->frame,
+    };
+}
+
+enum busbar_status busbar_request_value(const struct busbar_request *request,
+                                        struct busbar_value **ret)
+{
+    if (request->encoding != BUSBAR_MESSAGEPACK)
+        return BUSBAR_BAD_REQUEST;
+    return busbar_value_decode(ret, request->body.data, request->body.size, NULL);
+}
+
+uint32_t busbar_request_remaining(const struct busbar_request *request)
+{
+    uint64_t now = clock_ms();
+    return now >= request->deadline ? 0 : (uint32_t)(request->deadline - now);
+}
+
+bool busbar_request_cancelled(const struct busbar_request *request)
+{
+    return request->cancelled || request->to.session != request->worker->answers.session ||
+           clock_ms() >= request->deadline;
+}
+
+struct busbar_request *busbar_request_keep(struct busbar_request **request)
+{
+    struct busbar_request *kept = STEAL(*request);
+    if (kept != NULL && !kept->kept) {
+        kept->kept = true;
+        atomic_fetch_add_explicit(&kept->worker->references, 1, memory_order_relaxed);
+    }
+    return kept;
+}
+
+enum busbar_status busbar_request_reply(struct busbar_request **request, struct busbar_body body)
+{
+    struct busbar_request *answered = STEAL(*request);
+    if (answered == NULL) {
+        busbar_body_release(&body);
+        return BUSBAR_BAD_ARGUMENT;
+    }
+    bool cancelled = answered->cancelled;
+    enum busbar_status status = answers_reply(&answered->worker->answers, answered->to, body);
+    request_end(answered);
+    return status == BUSBAR_OK && cancelled ? BUSBAR_CANCELLED : status;
+}
+
+enum busbar_status busbar_request_fail(struct busbar_request **request, enum busbar_status status,
+                                       const char *text)
+{
+    struct busbar_request *answered = STEAL(*request);
+    if (answered == NULL)
+        return BUSBAR_BAD_ARGUMENT;
+    struct failure failure = {
+        .status = status == BUSBAR_BAD_REQUEST ? BUSBAR_BAD_REQUEST : BUSBAR_APP_ERROR,
+        .fate = status == BUSBAR_BAD_REQUEST ? BUSBAR_NOT_EXECUTED : BUSBAR_EXECUTED,
+        .text = text == NULL ? busbar_status_text(status) : text,
+    };
+    bool cancelled = answered->cancelled;
+    enum busbar_status result = answers_fail(&answered->worker->answers, answered->to, &failure);
+    request_end(answered);
+    return result == BUSBAR_OK && cancelled ? BUSBAR_CANCELLED : result;
+}

@@ -1,0 +1,53 @@
+/* A request from its arrival to its answer: who owns it, and when its memory is used again. */
+#ifndef WORKER_LIB_REQUEST_H
+#define WORKER_LIB_REQUEST_H
+
+#include <busbar/worker.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "protocol/packet.h"
+#include "worker-lib/worker.h"
+
+struct busbar_request {
+    struct list link; /* in one of the worker's lists */
+    struct busbar_worker *worker;
+    const struct method *method;
+    struct blob *frame; /* what the body lies in */
+    struct bytes body;
+    uint8_t encoding;
+    bool kept; /* holds a reference to the worker */
+    struct answer_to to;
+    uint64_t deadline; /* ms */
+    uint64_t arrived_ns;
+    atomic_uint references; /* the thread that runs it, and whoever has to answer */
+    atomic_bool cancelled;
+};
+
+void request_list_append(struct request_list *list, struct busbar_request *request);
+void request_list_remove(struct request_list *list, struct busbar_request *request);
+/* Moves all of `from` to the end of `to`. */
+void request_list_move(struct request_list *to, struct request_list *from);
+struct busbar_request *request_list_first(const struct request_list *list);
+struct busbar_request *request_list_last(const struct request_list *list);
+
+/* A request as the leader received it; NULL when out of memory. */
+struct busbar_request *request_new(struct leader *leader);
+
+/* Runs the handler, or answers that it is too late. The thread's own reference stays. */
+void request_run(struct busbar_request *request, uint64_t now_ms);
+
+/* Drops a reference; true if it was the last. What the request refers to is then free already, the
+ * request itself is to be given to request_recycle. */
+bool request_unref(struct busbar_request *request);
+
+/* With the worker's lock held: out of `active` and into the spare ones. */
+void request_recycle(struct busbar_request *request);
+
+/* For requests that were never started and are in no list but `list`: they go to the spare ones. */
+void request_list_discard(struct request_list *list, struct request_list *spare);
+
+void request_list_free(struct request_list *list);
+
+#endif

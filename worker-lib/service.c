@@ -1,0 +1,234 @@
+/* Services and methods: checked and copied from the application, found again by name. */
+#include "worker-lib/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/random.h"
+#include "protocol/name.h"
+#include "protocol/registration.h"
+
+bool service_table_init(struct service_table *table)
+{
+    *table = (struct service_table){.last_id = 0};
+    list_init(&table->services);
+    random_bytes(&table->key, sizeof table->key);
+    return map_init(&table->methods);
+}
+
+void service_table_fini(struct service_table *table)
+{
+    if (table->methods.buckets == NULL)
+        return;
+    LIST_EACH(node, &table->services)
+        service_remove(table, CONTAINER_OF(node, struct service, link));
+    map_fini(&table->methods);
+}
+
+static void service_free(struct service *service)
+{
+    for (size_t i = 0; i < service->method_count; i++)
+        free(service->methods[i].name);
+    blob_unref(&service->registration);
+    free(service->name);
+    free(service);
+}
+
+void service_unref(struct service **service)
+{
+    struct service *dropped = *service;
+    *service = NULL;
+    if (dropped != NULL &&
+        atomic_fetch_sub_explicit(&dropped->references, 1, memory_order_acq_rel) == 1)
+        service_free(dropped);
+}
+
+static size_t tag_count(const char *const *tags)
+{
+    size_t count = 0;
+    while (tags != NULL && tags[2 * count] != NULL && tags[2 * count + 1] != NULL)
+        count++;
+    return count;
+}
+
+/* Shows the application's strings as a registration; they are only read. */
+static void registration_show(struct registration *to, const struct busbar_service *from)
+{
+    to->version = (char *)(uintptr_t)from->version;
+    for (size_t i = 0; i < to->method_count; i++) {
+        const struct busbar_method *method = &from->methods[i];
+        to->methods[i] = (struct registration_method){
+            .name = (char *)(uintptr_t)method->name,
+            .signature = (char *)(uintptr_t)method->signature,
+            .text = (char *)(uintptr_t)method->text,
+            .idempotent = (method->flags & BUSBAR_IDEMPOTENT) != 0,
+        };
+    }
+    for (size_t i = 0; i < to->tag_count; i++) {
+        to->tags[i].name = (char *)(uintptr_t)from->tags[2 * i];
+        to->tags[i].value = (char *)(uintptr_t)from->tags[2 * i + 1];
+    }
+}
+
+static enum busbar_status registration_body(const struct busbar_service *from, void **ret,
+                                            size_t *ret_size)
+{
+    struct registration registration = {
+        .method_count = from->method_count,
+        .tag_count = tag_count(from->tags),
+    };
+    registration.methods = calloc(registration.method_count, sizeof *registration.methods);
+    registration.tags = calloc(registration.tag_count + 1, sizeof *registration.tags);
+    enum busbar_status status = BUSBAR_NO_MEMORY;
+    if (registration.methods != NULL && registration.tags != NULL) {
+        registration_show(&registration, from);
+        status = registration_encode(&registration, ret, ret_size);
+    }
+    free(registration.methods);
+    free(registration.tags);
+    return status;
+}
+
+/* What the broker would refuse is refused here: the encoded form is put to the same check. */
+static enum busbar_status registration_blob(struct blob **ret, const struct busbar_service *from,
+                                            const char **reason)
+{
+    CLEANUP(cleanup_free) void *data = NULL;
+    size_t size = 0;
+    struct registration checked = {0};
+    enum busbar_status status = registration_body(from, &data, &size);
+    *reason = "the registration is too large, or one of its texts is not UTF-8";
+    if (status == BUSBAR_OK)
+        status = registration_decode(&checked, data, size, reason);
+    registration_fini(&checked);
+    if (status == BUSBAR_OK && (*ret = blob_copy(data, size)) == NULL)
+        status = BUSBAR_NO_MEMORY;
+    return status == BUSBAR_OK || status == BUSBAR_NO_MEMORY ? status : BUSBAR_BAD_ARGUMENT;
+}
+
+static const char *what_is_wrong(const struct busbar_service *from)
+{
+    if (from->name == NULL || !name_is_service(from->name, strlen(from->name)))
+        return "the name of the service is outside the grammar";
+    if (name_is_reserved(from->name, strlen(from->name)))
+        return "the name of the service is reserved";
+    if (from->methods == NULL || from->method_count == 0 ||
+        from->method_count > REGISTRATION_METHODS_MAX)
+        return "the service has no methods, or too many";
+    for (size_t i = 0; i < from->method_count; i++) {
+        if (from->methods[i].name == NULL || from->methods[i].handler == NULL)
+            return "a method has no name or no handler";
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(from->reserved); i++) {
+        if (from->reserved[i] != NULL)
+            return "a reserved member of the service is not 0";
+    }
+    return NULL;
+}
+
+static bool service_fill(struct service *service, const struct busbar_service *from)
+{
+    service->context = from->context;
+    service->name = strdup(from->name);
+    for (size_t i = 0; i < from->method_count; i++) {
+        struct method *method = &service->methods[i];
+        method->service = service;
+        method->handler = from->methods[i].handler;
+        method->name = strdup(from->methods[i].name);
+        if (method->name == NULL)
+            return false;
+    }
+    return service->name != NULL;
+}
+
+enum busbar_status service_new(struct service **ret, const struct busbar_service *from,
+                               const char **reason)
+{
+    *reason = from == NULL ? "there is no service" : what_is_wrong(from);
+    if (*reason != NULL)
+        return BUSBAR_BAD_ARGUMENT;
+    CLEANUP(service_unref)
+    struct service *service = calloc(1, sizeof *service +
+                                            from->method_count * sizeof service->methods[0]);
+    if (service == NULL)
+        return BUSBAR_NO_MEMORY;
+    service->references = 1;
+    service->method_count = from->method_count;
+    list_init(&service->link);
+    enum busbar_status status = registration_blob(&service->registration, from, reason);
+    if (status == BUSBAR_OK && !service_fill(service, from))
+        status = BUSBAR_NO_MEMORY;
+    if (status == BUSBAR_OK)
+        *ret = STEAL(service);
+    return status;
+}
+
+struct service *service_find(const struct service_table *table, const char *name)
+{
+    LIST_EACH(node, &table->services) {
+        struct service *service = CONTAINER_OF(node, struct service, link);
+        if (service->state < SERVICE_LEAVING && strcmp(service->name, name) == 0)
+            return service;
+    }
+    return NULL;
+}
+
+struct service *service_find_id(const struct service_table *table, uint64_t id)
+{
+    LIST_EACH(node, &table->services) {
+        struct service *service = CONTAINER_OF(node, struct service, link);
+        if (service->id == id)
+            return service;
+    }
+    return NULL;
+}
+
+/* Of service and method as they lie in a packet: one after the other. */
+static uint64_t method_hash(const struct service_table *table, const struct method *method)
+{
+    char names[2 * NAME_SIZE_MAX];
+    size_t service_size = strlen(method->service->name);
+    size_t method_size = strlen(method->name);
+    memcpy(names, method->service->name, service_size);
+    memcpy(names + service_size, method->name, method_size);
+    return siphash(&table->key, names, service_size + method_size);
+}
+
+void service_index(struct service_table *table, struct service *service)
+{
+    if (service->indexed)
+        return;
+    service->indexed = true;
+    for (size_t i = 0; i < service->method_count; i++) {
+        struct method *method = &service->methods[i];
+        map_insert(&table->methods, &method->node, method_hash(table, method));
+    }
+}
+
+void service_remove(struct service_table *table, struct service *service)
+{
+    for (size_t i = 0; service->indexed && i < service->method_count; i++)
+        map_remove(&table->methods, &service->methods[i].node);
+    service->indexed = false;
+    list_remove(&service->link);
+    service_unref(&service);
+}
+
+static bool is_text(struct bytes bytes, const char *text)
+{
+    return strlen(text) == bytes.size && memcmp(text, bytes.data, bytes.size) == 0;
+}
+
+struct method *service_method(const struct service_table *table, const struct packet *call)
+{
+    uint64_t hash = siphash(&table->key, call->service.data,
+                            call->service.size + call->method.size);
+    struct map_node *node = map_first(&table->methods, hash);
+    for (; node != NULL; node = map_next(node)) {
+        struct method *method = CONTAINER_OF(node, struct method, node);
+        if (is_text(call->method, method->name) && is_text(call->service, method->service->name))
+            return method;
+    }
+    return NULL;
+}

@@ -1,0 +1,234 @@
+/* The events of a session with the broker, each with what it means for the requests here. */
+#include "worker-lib/session.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "protocol/name.h"
+#include "worker-lib/registrar.h"
+#include "worker-lib/request.h"
+#include "worker-lib/wake.h"
+
+void session_put(struct busbar_worker *worker, enum packet_command command, uint64_t id)
+{
+    struct packet packet = {.command = (uint8_t)command, .id = id};
+    if (!connection_is_open(&worker->leader.connection))
+        return;
+    /* Out of memory it is not said, and the broker goes by what it was told before. */
+    enum busbar_status status = connection_put(&worker->leader.connection, &packet, NULL);
+    (void)status;
+}
+
+/* Requests that were not started belong to the session they came in: its end is theirs. */
+static void drop_requests(struct busbar_worker *worker)
+{
+    struct leader *leader = &worker->leader;
+    request_list_discard(&leader->arrived, &leader->spare);
+    worker_lock(worker);
+    request_list_discard(&worker->queue, &leader->spare);
+    worker_unlock(worker);
+}
+
+static void on_opened(void *owner)
+{
+    struct busbar_worker *worker = owner;
+    struct leader *leader = &worker->leader;
+    leader->sessions++;
+    leader->in_session = true;
+    leader->stirred = true;
+    leader->greeting_since = clock_ms();
+    answers_session(&worker->answers, leader->sessions);
+    drop_requests(worker);
+    worker_lock(worker);
+    worker->sessions = leader->sessions;
+    worker->credit.in_force = 1;
+    registrar_reset(worker);
+    worker_unlock(worker);
+    registrar_step(worker);
+}
+
+static void on_welcomed(void *owner)
+{
+    struct busbar_worker *worker = owner;
+    const struct welcome *welcome = &worker->leader.connection.welcome;
+    struct heartbeat_session session = {
+        .number = worker->leader.sessions,
+        .token = welcome->token,
+        .interval = welcome->heartbeat_interval,
+        .liveness = welcome->heartbeat_liveness,
+    };
+    worker->answers.body_limit = welcome->body_limit;
+    heartbeat_set(&worker->heartbeat, &session);
+}
+
+static void on_lost(void *owner, const char *reason)
+{
+    struct busbar_worker *worker = owner;
+    struct heartbeat_session none = {0};
+    worker->leader.in_session = false;
+    worker->leader.stirred = true;
+    answers_session(&worker->answers, 0);
+    drop_requests(worker);
+    worker_lock(worker);
+    registrar_reset(worker);
+    worker_unlock(worker);
+    heartbeat_set(&worker->heartbeat, &none);
+    worker_say(worker, "%s", reason);
+}
+
+static void on_unreachable(void *owner, const char *reason)
+{
+    worker_say(owner, "%s", reason);
+}
+
+/* What was refused for want of a session belonged to the last one; the next one starts anew. */
+static void on_reset(void *owner, uint8_t command, uint64_t id)
+{
+    (void)owner;
+    (void)command;
+    (void)id;
+}
+
+static void refuse_method(struct busbar_worker *worker, const struct packet *call)
+{
+    char text[2 * NAME_SIZE_MAX + 64];
+    struct answer_to to = {.session = worker->leader.sessions, .id = call->id};
+    snprintf(text, sizeof text, "this worker has no method %.*s.%.*s", (int)call->service.size,
+             (const char *)call->service.data, (int)call->method.size,
+             (const char *)call->method.data);
+    struct failure failure = {BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED, text};
+    answers_fail(&worker->answers, to, &failure);
+}
+
+static void request_fill(struct busbar_request *request, const struct packet *call,
+                         struct blob *frame)
+{
+    struct busbar_worker *worker = request->worker;
+    service_ref(request->method->service);
+    request->frame = blob_ref(frame);
+    request->body = call->body;
+    request->encoding = call->encoding;
+    request->kept = false;
+    request->to = (struct answer_to){.session = worker->leader.sessions, .id = call->id};
+    request->deadline = worker->leader.now + call->timeout;
+    request->arrived_ns = worker->leader.now * 1000000;
+    atomic_store_explicit(&request->references, 2, memory_order_relaxed);
+    atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
+}
+
+static void on_call(struct busbar_worker *worker, const struct packet *call, struct blob *frame)
+{
+    struct leader *leader = &worker->leader;
+    struct method *method = service_method(&worker->services, call);
+    if (method == NULL) {
+        refuse_method(worker, call);
+        return;
+    }
+    struct busbar_request *request = leader->arrived.count < leader->room ? request_new(leader)
+                                                                          : NULL;
+    if (request == NULL) {
+        session_put(worker, PACKET_RETURN, call->id);
+        return;
+    }
+    request->worker = worker;
+    request->method = method;
+    request_fill(request, call, frame);
+    request_list_append(&leader->arrived, request);
+}
+
+static struct busbar_request *find_request(const struct request_list *list, uint64_t id)
+{
+    LIST_EACH(node, &list->list) {
+        struct busbar_request *request = CONTAINER_OF(node, struct busbar_request, link);
+        if (request->to.id == id)
+            return request;
+    }
+    return NULL;
+}
+
+static bool drop_request(struct request_list *list, uint64_t id, struct request_list *spare)
+{
+    struct request_list dropped;
+    struct busbar_request *request = find_request(list, id);
+    if (request == NULL)
+        return false;
+    request_list_init(&dropped);
+    request_list_remove(list, request);
+    request_list_append(&dropped, request);
+    request_list_discard(&dropped, spare);
+    return true;
+}
+
+/* Searches, since a cancellation is rare and an index would cost every call. */
+static void on_cancel(struct busbar_worker *worker, uint64_t id)
+{
+    struct leader *leader = &worker->leader;
+    if (drop_request(&leader->arrived, id, &leader->spare))
+        return;
+    worker_lock(worker);
+    if (!drop_request(&worker->queue, id, &leader->spare)) {
+        struct busbar_request *request = find_request(&worker->active, id);
+        if (request != NULL)
+            request->cancelled = true;
+    }
+    worker_unlock(worker);
+}
+
+/* Anything else is not for a worker, or news that changes nothing here: it is ignored. */
+static void on_packet(void *owner, const struct packet *packet, struct blob *frame,
+                      struct blob *attached)
+{
+    struct busbar_worker *worker = owner;
+    worker->leader.stirred = true;
+    if (packet->command == PACKET_CALL)
+        on_call(worker, packet, attached != NULL ? attached : frame);
+    else if (packet->command == PACKET_CANCEL)
+        on_cancel(worker, packet->id);
+    else
+        registrar_hear(worker, packet);
+}
+
+const struct connection_handler session_handler = {
+    .opened = on_opened,
+    .welcomed = on_welcomed,
+    .lost = on_lost,
+    .unreachable = on_unreachable,
+    .reset = on_reset,
+    .packet = on_packet,
+};
+
+void session_heartbeat_lost(void *owner, uint64_t session, enum heartbeat_verdict verdict)
+{
+    struct busbar_worker *worker = owner;
+    worker_lock(worker);
+    worker->heartbeat_lost.session = session;
+    worker->heartbeat_lost.verdict = verdict;
+    worker_unlock(worker);
+    wake_signal(worker->wake_fd);
+}
+
+/* Has the broker been heard on the main connection while the heartbeats were not answered? */
+static bool was_heard(const struct leader *leader)
+{
+    const struct welcome *welcome = &leader->connection.welcome;
+    uint64_t patience = (uint64_t)welcome->heartbeat_interval * welcome->heartbeat_liveness;
+    return leader->now < leader->connection.last_received + patience;
+}
+
+void session_heartbeat(struct busbar_worker *worker)
+{
+    struct leader *leader = &worker->leader;
+    worker_lock(worker);
+    uint64_t session = worker->heartbeat_lost.session;
+    enum heartbeat_verdict verdict = worker->heartbeat_lost.verdict;
+    worker->heartbeat_lost.session = 0;
+    worker_unlock(worker);
+    if (!leader->in_session || session != leader->sessions)
+        return;
+    if (verdict == HEARTBEAT_UNKNOWN)
+        connection_restart(&leader->connection, "the broker does not know this session any more");
+    else if (was_heard(leader))
+        on_welcomed(worker);
+    else
+        connection_restart(&leader->connection, "the broker does not answer heartbeats");
+}
