@@ -1,0 +1,270 @@
+/* `busbar bench-client`: a process of a benchmark that calls and counts; it prints what it found. */
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/bus.h"
+#include "cli/histogram.h"
+#include "cli/options.h"
+#include "cli/report.h"
+
+enum {
+    SAMPLE_INTERVAL = 64,     /* with many outstanding only each so manyth call is timed */
+    SAMPLE_ALL_BELOW = 64000, /* calls */
+    WARM_UP_MAX = 20000,
+    ERRORS_MAX = 1000, /* more say nothing new */
+};
+
+struct slot {
+    struct bench_client *client;
+    uint64_t number;
+    uint64_t started; /* ns; 0: not timed */
+};
+
+struct bench_client {
+    struct busbar_client *client;
+    const char *service;
+    uint64_t calls;
+    uint64_t outstanding;
+    uint64_t size;
+    uint32_t timeout_ms;
+    unsigned char *body; /* of the next call; all bytes but the two stamps stay the same */
+    struct slot *slots;
+    uint64_t key; /* of this process: its calls differ from another's */
+    uint64_t target; /* of the run that is under way */
+    uint64_t begun;
+    uint64_t finished;
+    uint64_t sample_interval;
+    uint64_t errors;
+    uint64_t different;
+    uint64_t told; /* ns, of the last progress line */
+    struct histogram histogram;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Writes the number of a call at both ends of its body, so that no two bodies are alike. */
+static void stamp(struct bench_client *bench, uint64_t number)
+{
+    uint64_t mark = number ^ bench->key;
+    size_t size = bench->size < sizeof mark ? bench->size : sizeof mark;
+    memcpy(bench->body, &mark, size);
+    memcpy(bench->body + bench->size - size, &mark, size);
+}
+
+static void check_reply(struct bench_client *bench, const struct slot *slot,
+                        const struct busbar_reply *reply)
+{
+    if (busbar_reply_status(reply) != BUSBAR_OK) {
+        if (bench->errors++ == 0)
+            report_reply(reply);
+        return;
+    }
+    stamp(bench, slot->number);
+    if (busbar_reply_size(reply) != bench->size ||
+        (bench->size > 0 && memcmp(busbar_reply_data(reply), bench->body, bench->size) != 0))
+        bench->different++;
+}
+
+static struct busbar_call prepare(struct bench_client *bench, struct slot *slot)
+{
+    slot->number = bench->begun++;
+    slot->started = slot->number % bench->sample_interval == 0 ? now_ns() : 0;
+    stamp(bench, slot->number);
+    return (struct busbar_call){
+        .service = bench->service,
+        .method = "echo",
+        .body = busbar_body_copied(bench->body, bench->size),
+        .timeout_ms = bench->timeout_ms,
+        .context = slot,
+    };
+}
+
+/* The clock is read for timed calls only, and progress is told with them. */
+static void finish(struct bench_client *bench, const struct slot *slot,
+                   const struct busbar_reply *reply)
+{
+    if (slot->started != 0) {
+        uint64_t now = now_ns();
+        histogram_add(&bench->histogram, now - slot->started);
+        if (now - bench->told >= 1000000000u) {
+            bench->told = now;
+            printf("progress %" PRIu64 "\n", bench->finished);
+            fflush(stdout);
+        }
+    }
+    bench->finished++;
+    check_reply(bench, slot, reply);
+}
+
+static void fail(struct bench_client *bench, enum busbar_status status)
+{
+    bench->finished++;
+    if (bench->errors++ == 0)
+        report_client(status, bench->client);
+}
+
+static bool has_more(const struct bench_client *bench)
+{
+    return bench->begun < bench->target && bench->errors < ERRORS_MAX;
+}
+
+static void on_reply(struct busbar_reply **reply, void *context);
+
+static void start(struct bench_client *bench, struct slot *slot)
+{
+    while (has_more(bench)) {
+        struct busbar_call call = prepare(bench, slot);
+        call.callback = on_reply;
+        enum busbar_status status = busbar_client_start(bench->client, &call, NULL);
+        if (status == BUSBAR_OK)
+            return;
+        fail(bench, status);
+    }
+}
+
+static void on_reply(struct busbar_reply **reply, void *context)
+{
+    struct slot *slot = context;
+    finish(slot->client, slot, *reply);
+    busbar_reply_destroy(reply);
+    start(slot->client, slot);
+}
+
+/* Many outstanding: a reply starts the next call, an event loop of one descriptor does the rest. */
+static bool run_many(struct bench_client *bench)
+{
+    struct pollfd ready = {.fd = busbar_client_fd(bench->client), .events = POLLIN};
+    for (uint64_t i = 0; i < bench->outstanding; i++)
+        start(bench, &bench->slots[i]);
+    while (bench->finished < bench->begun) {
+        enum busbar_status status = busbar_client_process(bench->client);
+        if (status != BUSBAR_OK || ready.fd < 0) {
+            report_client(status, bench->client);
+            return false;
+        }
+        if (bench->finished < bench->begun)
+            poll(&ready, 1, 1000);
+    }
+    return true;
+}
+
+static bool run_one(struct bench_client *bench)
+{
+    while (has_more(bench)) {
+        CLEANUP(busbar_reply_destroy) struct busbar_reply *reply = NULL;
+        struct busbar_call call = prepare(bench, &bench->slots[0]);
+        enum busbar_status status = busbar_client_call(bench->client, &call, &reply);
+        if (reply != NULL)
+            finish(bench, &bench->slots[0], reply);
+        else
+            fail(bench, status);
+    }
+    return true;
+}
+
+static bool run(struct bench_client *bench, uint64_t calls)
+{
+    bench->target += calls;
+    return bench->outstanding == 1 ? run_one(bench) : run_many(bench);
+}
+
+static uint64_t warm_up_calls(const struct bench_client *bench)
+{
+    uint64_t calls = bench->calls / 10 + 1;
+    return calls < WARM_UP_MAX ? calls : WARM_UP_MAX;
+}
+
+static void print_result(const struct bench_client *bench, uint64_t from, uint64_t to)
+{
+    printf("from %" PRIu64 "\nto %" PRIu64 "\nerrors %" PRIu64 "\ndifferent %" PRIu64 "\n", from,
+           to, bench->errors, bench->different);
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (bench->histogram.counts[i] > 0)
+            printf("bucket %zu %" PRIu64 "\n", i, bench->histogram.counts[i]);
+    }
+    puts("done");
+    fflush(stdout);
+}
+
+/* Warm-up, the barrier (a byte on stdin), and what is measured. */
+static int measure(struct bench_client *bench)
+{
+    char byte;
+    if (!run(bench, warm_up_calls(bench)))
+        return EXIT_CLASS_INTERNAL;
+    puts("ready");
+    fflush(stdout);
+    if (bench->errors > 0 || read(STDIN_FILENO, &byte, 1) != 1)
+        return EXIT_CLASS_APP_ERROR;
+    bench->begun = bench->finished = bench->target = 0;
+    memset(&bench->histogram, 0, sizeof bench->histogram);
+    uint64_t from = bench->told = now_ns();
+    if (!run(bench, bench->calls))
+        return EXIT_CLASS_INTERNAL;
+    print_result(bench, from, now_ns());
+    return 0;
+}
+
+static int prepare_and_measure(const struct cli *cli, struct bench_client *bench)
+{
+    bench->key = (uint64_t)getpid() << 40;
+    bool sample_all = bench->outstanding == 1 || bench->calls < SAMPLE_ALL_BELOW;
+    bench->sample_interval = sample_all ? 1 : SAMPLE_INTERVAL;
+    bench->body = malloc(bench->size + 1);
+    bench->slots = calloc(bench->outstanding, sizeof *bench->slots);
+    int code = EXIT_CLASS_INTERNAL;
+    if (bench->body == NULL || bench->slots == NULL) {
+        report_no_memory();
+    } else {
+        for (uint64_t i = 0; i < bench->size; i++)
+            bench->body[i] = (unsigned char)(i * 131 + bench->key);
+        for (uint64_t i = 0; i < bench->outstanding; i++)
+            bench->slots[i].client = bench;
+        code = bus_connect(&bench->client, cli, 0);
+        if (code == 0)
+            code = measure(bench);
+    }
+    busbar_client_destroy(&bench->client);
+    free(bench->slots);
+    free(bench->body);
+    return code;
+}
+
+int command_bench_client(struct cli *cli, int argc, char **argv)
+{
+    struct bench_client *bench = calloc(1, sizeof *bench);
+    if (bench == NULL)
+        return report_no_memory();
+    const struct option_row rows[] = {
+        {"calls", OPTION_NUMBER, &bench->calls, "N", "calls", 1, UINT64_MAX},
+        {"outstanding", OPTION_NUMBER, &bench->outstanding, "N", "calls at once", 1, UINT32_MAX},
+        {"size", OPTION_NUMBER, &bench->size, "BYTES", "size of a body", 0, UINT32_MAX},
+        {"timeout", OPTION_TIME, &bench->timeout_ms, "TIME", "deadline of a call", 0, 0},
+    };
+    const struct options options = {
+        .usage = "bench-client [OPTION…] SERVICE",
+        .text = "A client of `busbar bench`, which starts it.",
+        .rows = rows,
+        .count = ARRAY_SIZE(rows),
+        .least = 1,
+        .most = 1,
+    };
+    struct arguments arguments;
+    int code = options_parse(&options, cli, argc, argv, &arguments);
+    if (code == OPTIONS_GO_ON) {
+        bench->service = arguments.items[0];
+        code = prepare_and_measure(cli, bench);
+    }
+    free(bench);
+    return code;
+}

@@ -1,0 +1,221 @@
+/* `busbar call`: one call, from words or a raw body to a printed result. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/arguments.h"
+#include "cli/bus.h"
+#include "cli/file.h"
+#include "cli/json.h"
+#include "cli/report.h"
+
+/* More than this is not read into memory, whatever the broker's limit is. */
+#define BODY_MAX ((size_t)1 << 30)
+
+struct request {
+    const char *service;
+    const char *method;
+    struct arguments arguments;
+    uint32_t timeout_ms;
+    const char *body; /* a file, "-" or NULL */
+    bool json;
+    bool string;
+    bool raw;
+    uint64_t deadline; /* ms */
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint32_t remaining_ms(const struct request *request)
+{
+    uint64_t now = now_ms();
+    return request->deadline > now ? (uint32_t)(request->deadline - now) : 1;
+}
+
+/* The signature of the method in what `describe` answered; NULL if nobody told it. */
+static const char *find_signature(const struct busbar_value *description, const char *method)
+{
+    const struct busbar_value *registrations = busbar_value_get(description, "registrations");
+    for (size_t i = 0; i < busbar_value_count(registrations); i++) {
+        const struct busbar_value *methods =
+            busbar_value_get(busbar_value_at(registrations, i), "methods");
+        for (size_t j = 0; j < busbar_value_count(methods); j++) {
+            const struct busbar_value *entry = busbar_value_at(methods, j);
+            const char *name = busbar_value_as_text(busbar_value_get(entry, "name"));
+            const char *text = busbar_value_as_text(busbar_value_get(entry, "signature"));
+            if (name != NULL && strcmp(name, method) == 0 && text != NULL && *text != '\0')
+                return text;
+        }
+    }
+    return NULL;
+}
+
+/* Asks for the signature only where it can matter; without one the call goes on. */
+static enum busbar_status convert_as_described(struct busbar_value **ret,
+                                               struct busbar_client *client,
+                                               const struct request *request, char *reason)
+{
+    CLEANUP(busbar_value_destroy) struct busbar_value *description = NULL;
+    if (request->arguments.count > 0) {
+        const struct busbar_call question = {
+            .method = "describe",
+            .timeout_ms = remaining_ms(request),
+        };
+        enum busbar_status status = bus_ask(client, &question, request->service, &description);
+        if (status == BUSBAR_BROKER_LOST)
+            return status;
+    }
+    return arguments_convert(ret, &request->arguments,
+                             find_signature(description, request->method), reason);
+}
+
+static enum busbar_status convert(struct busbar_value **ret, struct busbar_client *client,
+                                  const struct request *request, char *reason)
+{
+    if (request->json)
+        return arguments_by_rule(ret, &request->arguments, ARGUMENTS_JSON, reason);
+    if (request->string)
+        return arguments_by_rule(ret, &request->arguments, ARGUMENTS_STRING, reason);
+    return convert_as_described(ret, client, request, reason);
+}
+
+static int body_from_arguments(struct busbar_body *ret, struct busbar_client *client,
+                               const struct request *request)
+{
+    char reason[ARGUMENTS_REASON_SIZE] = "";
+    CLEANUP(busbar_value_destroy) struct busbar_value *list = NULL;
+    enum busbar_status status = convert(&list, client, request, reason);
+    if (status == BUSBAR_BROKER_LOST)
+        return report_client(status, client);
+    if (status == BUSBAR_OK)
+        status = busbar_body_value(ret, list);
+    return status == BUSBAR_OK ? 0 : report_status(status, BUSBAR_NOT_EXECUTED, reason);
+}
+
+static void free_body(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+static int body_from_file(struct busbar_body *ret, const char *path)
+{
+    char *data;
+    size_t size;
+    enum busbar_status status = file_read(path, BODY_MAX, &data, &size);
+    if (status == BUSBAR_SYSTEM) {
+        report("cannot read %s: %s", path, strerror(errno));
+        return EXIT_CLASS_USAGE;
+    }
+    if (status != BUSBAR_OK)
+        return report_status(status, BUSBAR_NOT_EXECUTED, path);
+    *ret = busbar_body_taken(data, size, free_body, NULL);
+    return 0;
+}
+
+static int print_raw(const struct busbar_reply *reply)
+{
+    const char *data = busbar_reply_data(reply);
+    size_t size = busbar_reply_size(reply);
+    if (size > 0)
+        fwrite(data, 1, size, stdout);
+    if (isatty(STDOUT_FILENO) && (size == 0 || data[size - 1] != '\n'))
+        putchar('\n');
+    return report_output();
+}
+
+static int print_value(const struct busbar_reply *reply, bool raw)
+{
+    CLEANUP(busbar_value_destroy) struct busbar_value *value = NULL;
+    if (busbar_reply_value(reply, &value) != BUSBAR_OK)
+        return report_status(BUSBAR_BAD_REQUEST, BUSBAR_EXECUTED,
+                             "the result is not well-formed MessagePack");
+    if (raw && busbar_value_type(value) == BUSBAR_STRING) {
+        size_t size;
+        const char *text = busbar_value_data(value, &size);
+        fwrite(text, 1, size, stdout);
+        putchar('\n');
+        return report_output();
+    }
+    char *text = json_from_value(value, isatty(STDOUT_FILENO) ? JSON_TEXT_INDENT : 0);
+    if (text == NULL)
+        return report_no_memory();
+    puts(text);
+    free(text);
+    return report_output();
+}
+
+static int run(const struct cli *cli, struct request *request)
+{
+    CLEANUP(busbar_client_destroy) struct busbar_client *client = NULL;
+    struct busbar_call call = {.service = request->service, .method = request->method};
+    request->deadline = now_ms() + request->timeout_ms;
+    int code = bus_connect(&client, cli, request->timeout_ms);
+    if (code == 0)
+        code = request->body != NULL ? body_from_file(&call.body, request->body)
+                                     : body_from_arguments(&call.body, client, request);
+    if (code != 0)
+        return code;
+    /* Reading stdin may take its time: a raw body's deadline runs from here. */
+    call.timeout_ms = request->body != NULL ? request->timeout_ms : remaining_ms(request);
+    CLEANUP(busbar_reply_destroy) struct busbar_reply *reply = NULL;
+    enum busbar_status status = busbar_client_call(client, &call, &reply);
+    if (status != BUSBAR_OK)
+        return reply != NULL ? report_reply(reply) : report_client(status, client);
+    if (request->body != NULL || busbar_reply_encoding(reply) == BUSBAR_RAW)
+        return print_raw(reply);
+    return print_value(reply, request->raw);
+}
+
+static int check_request(const struct request *request)
+{
+    if (request->body != NULL && request->arguments.count > 0) {
+        report("--body stands for the arguments; there can be no others");
+        return EXIT_CLASS_USAGE;
+    }
+    if (request->json + request->string + (request->body != NULL) > 1) {
+        report("only one of --json, --string and --body can be");
+        return EXIT_CLASS_USAGE;
+    }
+    return 0;
+}
+
+int command_call(struct cli *cli, int argc, char **argv)
+{
+    struct request request = {.timeout_ms = BUSBAR_DEFAULT_TIMEOUT_MS};
+    const struct option_row rows[] = {
+        {"timeout", OPTION_TIME, &request.timeout_ms, "TIME", "deadline of the call; 5s", 0, 0},
+        {"body", OPTION_TEXT, &request.body, "FILE", "send a file's bytes (-: stdin), print bytes",
+         0, 0},
+        {"json", OPTION_FLAG, &request.json, NULL, "each ARG is JSON", 0, 0},
+        {"string", OPTION_FLAG, &request.string, NULL, "each ARG is a string", 0, 0},
+        {"raw", OPTION_FLAG, &request.raw, NULL, "print a string as itself, not as JSON", 0, 0},
+    };
+    const struct options options = {
+        .usage = "call [OPTION…] SERVICE METHOD [ARG…]",
+        .text = "Calls a method and prints its result: values as JSON, raw bytes as they are.\n"
+                "Where the signature of the method is known it decides what an ARG means; else an\n"
+                "ARG that is JSON is sent as that, any other as a string.",
+        .rows = rows,
+        .count = ARRAY_SIZE(rows),
+        .least = 2,
+        .most = -1,
+    };
+    int code = options_parse(&options, cli, argc, argv, &request.arguments);
+    if (code != OPTIONS_GO_ON)
+        return code;
+    request.service = request.arguments.items[0];
+    request.method = request.arguments.items[1];
+    request.arguments.items += 2;
+    request.arguments.count -= 2;
+    code = check_request(&request);
+    return code != 0 ? code : run(cli, &request);
+}

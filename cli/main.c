@@ -1,0 +1,113 @@
+/* The command `busbar`: finds the subcommand in a table and runs it; each has its own file. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/report.h"
+
+static const struct command commands[] = {
+    {"call", "call a method of a service and print its result", command_call},
+    {"services", "list the services on the bus", command_services},
+    {"describe", "show the methods of a service", command_describe},
+    {"stats", "show the counters of the broker", command_stats},
+    {"serve", "make a service of any program", command_serve},
+    {"bench", "measure calls per second and latency", command_bench},
+    {"broker", "run the broker, busbard, in the foreground", command_broker},
+    {"check", "check a configuration file without starting anything", command_check},
+    {"bench-worker", NULL, command_bench_worker},
+    {"bench-client", NULL, command_bench_client},
+};
+
+static int print_help(void)
+{
+    puts("Usage: busbar [--broker ENDPOINT] COMMAND …\n\nCommands:");
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (commands[i].help != NULL)
+            printf("  %-9s  %s\n", commands[i].name, commands[i].help);
+    }
+    puts("\nOptions:\n"
+         "  --broker ENDPOINT  the broker; else $BUSBAR_BROKER, else " BUSBAR_DEFAULT_BROKER "\n"
+         "  --help             this text; `busbar COMMAND --help` says more of a command\n"
+         "  --version          the version of this program\n\n"
+         "Results go to stdout, messages to stderr. Exit codes:");
+    exit_codes_print();
+    return report_output();
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+/* Descriptors 0 to 2 must be open, or a pipe made later would be taken for one of them. */
+static void open_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+static int usage_error(void)
+{
+    fputs("Usage: busbar [--broker ENDPOINT] COMMAND …; `busbar --help` lists the commands\n",
+          stderr);
+    return EXIT_CLASS_USAGE;
+}
+
+/* Reads the options before the subcommand; returns -1 to go on, else the exit code. */
+static int read_options(struct cli *cli, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"broker", required_argument, NULL, 'b'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    for (int option; (option = getopt_long(argc, argv, "+:h", longs, NULL)) != -1;) {
+        switch (option) {
+        case 'b':
+            cli->broker = optarg;
+            break;
+        case 'h':
+            return print_help();
+        case 'v':
+            puts("busbar " BUSBAR_VERSION);
+            return report_output();
+        default:
+            report(option == ':' ? "%s needs a value" : "unknown option %s", argv[optind - 1]);
+            return usage_error();
+        }
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {.broker = NULL};
+    open_standard_descriptors();
+    signal(SIGPIPE, SIG_IGN);
+    int code = read_options(&cli, argc, argv);
+    if (code >= 0)
+        return code;
+    if (optind >= argc) {
+        report("no command given");
+        return usage_error();
+    }
+    const struct command *command = find_command(argv[optind]);
+    if (command == NULL) {
+        report("no such command: %s", argv[optind]);
+        return usage_error();
+    }
+    return command->run(&cli, argc - optind, argv + optind);
+}
