@@ -59,8 +59,8 @@ static inline void wheel_stop(struct wheel *wheel, struct wheel_timer *timer)
 struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now);
 
 /*
- * Milliseconds until wheel_expired may have something to do: exact within 256 ms, else an earlier
- * moment at which to look again; UINT64_MAX with no timer set.
+ * Milliseconds until wheel_expired may have something to do, never too late: exact if that is before
+ * the next multiple of 256 ms, else at most that moment; UINT64_MAX with no timer set.
  */
 uint64_t wheel_wait(const struct wheel *wheel, uint64_t now);
 
