@@ -206,9 +206,11 @@ examples: $(EXAMPLES) ## the programs of examples/
 # A test is linked with the rooms whose headers it includes and those below them.
 
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
-# Sources beside the unit tests, for those that include their headers.
-unit_kit = $(wildcard $(shell sed -n \
-	's#^.include "\(tests/unit/\)\{0,1\}\([a-z0-9_]*\)\.h".*#tests/unit/\2.c#p' $(1)))
+# Headers beside the unit tests that a test includes, and the sources of those headers.
+unit_headers = $(wildcard $(shell sed -n \
+	's#^.include "\(tests/unit/\)\{0,1\}\([a-z0-9_]*\.h\)".*#tests/unit/\2#p' $(1)))
+unit_kit = $(wildcard $(patsubst %.h,%.c,$(call unit_headers,$(1))))
+unit_files = tests/$(1).c $(call unit_headers,tests/$(1).c) $(call unit_kit,tests/$(1).c)
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 KIT := $(wildcard tests/kit/*.c)
 # What does not depend on how it was compiled is tested in the plain build alone.
@@ -217,7 +219,7 @@ SHELL_TESTS := $(wildcard $(if $(SANITIZE),tests/sanitizers/test_*.sh,tests/stru
 
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o \
 		$$(call objects,$$(call unit_kit,tests/$$*.c)) \
-		$$(call room_archives,$$(call rooms_of,tests/$$*.c $$(call unit_kit,tests/$$*.c)))
+		$$(call room_archives,$$(call rooms_of,$$(call unit_files,$$*)))
 	@mkdir -p $(@D)
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(TEST_LIBS))

@@ -1,3 +1,4 @@
+/* Blobs that own a copy. */
 #include "base/blob.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* Chains in buckets that double when there are as many nodes. */
 #include "base/map.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* getrandom, until all bytes are there. */
 #include "base/random.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The rounds of SipHash, one for compression and three at the end. */
 #include "base/siphash.h"
 
 #include <endian.h>

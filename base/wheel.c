@@ -1,3 +1,4 @@
+/* Four levels of slots; a timer falls to a lower level as its time comes nearer. */
 #include "base/wheel.h"
 
 #include <assert.h>
@@ -65,7 +66,8 @@ static void wheel_turn(struct wheel *wheel)
     wheel->now++;
     for (unsigned level = WHEEL_LEVELS - 1; level > 0; level--) {
         if ((wheel->now & ((UINT64_C(1) << (SLOT_BITS * level)) - 1)) == 0)
-            wheel_refile(wheel, &wheel->slots[level][(wheel->now >> (SLOT_BITS * level)) & SLOT_MASK]);
+            wheel_refile(wheel,
+                         &wheel->slots[level][(wheel->now >> (SLOT_BITS * level)) & SLOT_MASK]);
     }
     size_t slot = wheel->now & SLOT_MASK;
     wheel_refile(wheel, &wheel->slots[0][slot]);

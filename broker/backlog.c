@@ -1,3 +1,4 @@
+/* Flows and lanes, and whose turn it is. */
 #include "broker/backlog.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* The loop around the router: time, input, output, sleep; and how it drains. */
 #include "broker/broker.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 
 #include "base/blob.h"
 #include "broker/core.h"
+#include "protocol/name.h"
 
 /* A map under construction; remembers that memory ran out, so that it is looked at once. */
 struct record {
@@ -248,7 +249,7 @@ static bool question_read(struct question *question, const struct packet *packet
         text = busbar_value_data(value, &size);
     }
     question->name = (struct bytes){.data = (const uint8_t *)text, .size = size};
-    return size > 0 && size <= UINT8_MAX;
+    return name_is_service(text, size);
 }
 
 static void builtin_answer(struct question *question, struct session *session,
@@ -280,8 +281,12 @@ void builtin_call(struct broker *broker, struct session *session, const struct p
             return;
         }
     }
-    question.status = BUSBAR_NO_METHOD;
-    snprintf(question.text, sizeof question.text, "the service 'bus' has no method '%.*s'",
-             (int)packet->method.size, (const char *)packet->method.data);
+    question.status = BUSBAR_BAD_REQUEST;
+    snprintf(question.text, sizeof question.text, "the name of the method is outside the grammar");
+    if (name_is_method((const char *)packet->method.data, packet->method.size)) {
+        question.status = BUSBAR_NO_METHOD;
+        snprintf(question.text, sizeof question.text, "the service 'bus' has no method '%.*s'",
+                 (int)packet->method.size, (const char *)packet->method.data);
+    }
     builtin_fail(broker, session, packet->id, &question);
 }

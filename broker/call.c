@@ -1,3 +1,4 @@
+/* Slots in chunks that stay where they are; requests kept beyond their message. */
 #include "broker/call.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Descriptors matched to the kernel's sockets, and their counts of received bytes. */
 #include "broker/intake.h"
 
 #include <linux/tcp.h>

@@ -1,3 +1,4 @@
+/* Services, methods and exports, linked to each other; each is freed when nobody refers to it. */
 #include "broker/registry.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* How a call begins: admitted, given to the least loaded worker, or queued. */
 #include "broker/router.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* How a call ends: answered, returned, cancelled, expired, or lost with its worker. */
 #include "broker/router_end.h"
 
 #include <assert.h>
@@ -204,6 +205,7 @@ void router_return(struct router *router, struct peer *worker, const struct pack
     router->counters->returned++;
     if (call->state == CALL_ABANDONED) {
         call_free(router, call);
+        router_serve(router, worker, now);
         return;
     }
     call_leave_worker(call);

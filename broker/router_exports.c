@@ -1,3 +1,4 @@
+/* What workers export: registered, withdrawn, and what that does to the calls that wait. */
 #include "broker/router_end.h"
 
 #include <assert.h>

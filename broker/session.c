@@ -1,3 +1,4 @@
+/* Sessions opened and ended, their outboxes flushed, their silence noticed. */
 #include "broker/session.h"
 
 #include <stdlib.h>

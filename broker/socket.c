@@ -1,3 +1,4 @@
+/* The ROUTER: its options, its binds, messages in, and connections that come and go. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>

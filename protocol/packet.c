@@ -1,3 +1,4 @@
+/* The offsets of the header, written once and read once. */
 #include "protocol/packet.h"
 
 #include <string.h>

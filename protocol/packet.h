@@ -113,7 +113,6 @@ struct packet {
     X(NAME, "a name is over 127 bytes")                                                            \
     X(CRITICAL, "a critical flag is not known")                                                    \
     X(ATTACHMENT, "attached body without its frame, or a frame without its packet")                \
-    X(BODY_TOO_LARGE, "the body is over the limit")                                                \
     X(FRAMES, "the message has too many frames")
 
 enum packet_error {

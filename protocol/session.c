@@ -1,3 +1,4 @@
+/* Three fixed layouts. */
 #include "protocol/session.h"
 
 #include "protocol/little_endian.h"

@@ -21,9 +21,9 @@ struct hello {
 /* epoch u64 | body_limit u64 | capabilities u64 | heartbeat_interval u32 | heartbeat_liveness u32
  * The session token travels as the packet's id. */
 struct welcome {
-    uint64_t epoch;              /* random, of this run of the broker; never 0 */
-    uint64_t token;              /* names the session in heartbeats; never 0 */
-    uint64_t body_limit;         /* bytes of one body */
+    uint64_t epoch;      /* random, of this run of the broker; never 0 */
+    uint64_t token;      /* names the session in heartbeats; never 0 */
+    uint64_t body_limit; /* bytes of one body */
     uint64_t capabilities;
     uint32_t heartbeat_interval; /* ms between the heartbeats that a worker owes; never 0 */
     uint32_t heartbeat_liveness; /* intervals of silence until a worker is lost; never 0 */

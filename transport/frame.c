@@ -1,3 +1,4 @@
+/* The blob that owns a message, and the message that owns a blob. */
 #include "transport/frame.h"
 
 #include "base/cleanup.h"

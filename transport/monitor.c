@@ -1,3 +1,4 @@
+/* The PAIR behind zmq_socket_monitor. */
 #include "transport/monitor.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* Bundles: filled, sealed into messages, sent, and given back by libzmq. */
 #include "transport/outbox.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* The sink that remembers. */
 #include "tests/unit/router_rig.h"
 
 #include <stdarg.h>

@@ -169,8 +169,8 @@ static void a_bundle_cut_anywhere_gives_only_whole_packets(void **state)
         if (size < BUNDLE_HEADER_SIZE)
             assert_int_equal(error, PACKET_ERROR_NOT_A_BUNDLE);
         else
-            assert_int_equal(error, size == ends[whole] ? PACKET_ERROR_NONE
-                                                        : PACKET_ERROR_TRUNCATED);
+            assert_int_equal(error,
+                             size == ends[whole] ? PACKET_ERROR_NONE : PACKET_ERROR_TRUNCATED);
     }
 }
 
@@ -212,7 +212,8 @@ static void a_bundle_of_another_version_is_refused(void **state)
 static void every_wrong_size_of_a_packet_is_refused(void **state)
 {
     (void)state;
-    const struct packet packet = {.command = PACKET_REPLY, .body = {(const uint8_t *)"12345678", 8}};
+    const struct packet packet = {.command = PACKET_REPLY,
+                                  .body = {(const uint8_t *)"12345678", 8}};
     CLEANUP(frame_free) struct bytes frame = frame_of(&packet, 1);
     uint8_t *size_field = (uint8_t *)(uintptr_t)frame.data + BUNDLE_HEADER_SIZE;
     uint64_t seed = 4711;
@@ -236,7 +237,8 @@ static void padding_is_written_as_zeros_over_whatever_was_there(void **state)
 {
     (void)state;
     for (size_t body = 0; body < 16; body++) {
-        struct packet packet = {.command = PACKET_REPLY, .body = run_of((const uint8_t *)"0123456789abcdef", body)};
+        struct packet packet = {.command = PACKET_REPLY,
+                                .body = run_of((const uint8_t *)"0123456789abcdef", body)};
         CLEANUP(frame_free) struct bytes frame = frame_of(&packet, 1);
         assert_int_equal(frame.size, 8 + 24 + (body + 7) / 8 * 8);
         for (size_t i = 8 + 24 + body; i < frame.size; i++)
@@ -278,10 +280,10 @@ static void commands_have_the_numbers_and_names_of_the_document(void **state)
         uint8_t number;
         const char *name;
     } COMMANDS[] = {
-        {0x01, "HELLO"},      {0x02, "WELCOME"},      {0x03, "RESET"},   {0x04, "BYE"},
+        {0x01, "HELLO"},      {0x02, "WELCOME"},      {0x03, "RESET"},    {0x04, "BYE"},
         {0x05, "GOAWAY"},     {0x06, "HEARTBEAT"},    {0x10, "REGISTER"}, {0x11, "REGISTERED"},
-        {0x12, "DEREGISTER"}, {0x13, "DEREGISTERED"}, {0x14, "REFUSED"}, {0x15, "CREDIT"},
-        {0x20, "CALL"},       {0x21, "REPLY"},        {0x22, "ERROR"},   {0x23, "CANCEL"},
+        {0x12, "DEREGISTER"}, {0x13, "DEREGISTERED"}, {0x14, "REFUSED"},  {0x15, "CREDIT"},
+        {0x20, "CALL"},       {0x21, "REPLY"},        {0x22, "ERROR"},    {0x23, "CANCEL"},
         {0x24, "RETURN"},
     };
     size_t named = 0;

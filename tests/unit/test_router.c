@@ -1,3 +1,4 @@
+/* The router by scenarios, one event after the other. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

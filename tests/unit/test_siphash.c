@@ -22,10 +22,10 @@ static const struct {
     size_t size;
     uint64_t hash;
 } VECTORS[] = {
-    {0, 0xabac0158050fc4dc},   {1, 0xc9f49bf37d57ca93},  {2, 0x82cb9b024dc7d44d},
-    {7, 0xd3927d989bb11140},   {8, 0x369095118d299a8e},  {9, 0x25a48eb36c063de4},
-    {15, 0xd320d86d2a519956},  {16, 0xcc4fdd1a7d908b66}, {63, 0x9d199062b7bbb3a8},
-    {64, 0xf17997ec4b4a6065},  {255, 0xf76214e3153c4a15}, {256, 0x75b3e64e167de370},
+    {0, 0xabac0158050fc4dc},  {1, 0xc9f49bf37d57ca93},   {2, 0x82cb9b024dc7d44d},
+    {7, 0xd3927d989bb11140},  {8, 0x369095118d299a8e},   {9, 0x25a48eb36c063de4},
+    {15, 0xd320d86d2a519956}, {16, 0xcc4fdd1a7d908b66},  {63, 0x9d199062b7bbb3a8},
+    {64, 0xf17997ec4b4a6065}, {255, 0xf76214e3153c4a15}, {256, 0x75b3e64e167de370},
 };
 
 static void the_known_hashes_come_out(void **state)

@@ -1,4 +1,4 @@
-/* Holds decoder and encoder to the hand-written vectors, and the document to the same vectors. */
+/* Holds decoder and encoder of bundles to the hand-written vectors. */
 #include "vectors.h"
 
 #include <setjmp.h>
@@ -82,8 +82,8 @@ static bool expect_number(struct expected *expected, const struct vector_line *l
         uint64_t number = strtoull(line->text, NULL, 0);
         uint8_t *to = (uint8_t *)expected + NUMBERS[i].offset;
         for (size_t byte = 0; byte < NUMBERS[i].width; byte++) {
-            size_t place =
-                __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? byte : NUMBERS[i].width - 1 - byte;
+            size_t place = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? byte
+                                                                     : NUMBERS[i].width - 1 - byte;
             to[place] = (uint8_t)(number >> (8 * byte));
         }
         found = true;
@@ -294,13 +294,12 @@ static void check_packets(const struct vector *vector, struct bundle_reader *rea
         fail_msg("%s: a packet less than expected", vector->name);
 }
 
-static bool expects_error(const struct vector *vector)
+static size_t count_key(const struct vector *vector, const char *key)
 {
-    for (size_t i = 0; i < vector->line_count; i++) {
-        if (strcmp(vector->lines[i].key, "error") == 0)
-            return true;
-    }
-    return false;
+    size_t count = 0;
+    for (size_t i = 0; i < vector->line_count; i++)
+        count += strcmp(vector->lines[i].key, key) == 0;
+    return count;
 }
 
 static void check_vector(const struct vector *vector)
@@ -322,7 +321,7 @@ static void check_vector(const struct vector *vector)
     }
     bundle_write_header(written.data);
     check_packets(vector, &reader, &written);
-    if (expects_error(vector))
+    if (count_key(vector, "error") > 0)
         return;
     bool same = written.size == frame.size && memcmp(written.data, frame.data, frame.size) == 0;
     if (same == vector->tolerated)
@@ -340,6 +339,7 @@ static void every_vector_decodes_to_its_fields_and_encodes_to_its_bytes(void **s
     (void)state;
     CLEANUP(vectors_fini) struct vector_list list = {0};
     load_all(&list);
+    assert_true(list.count > 100);
     for (size_t i = 0; i < list.count; i++)
         check_vector(&list.items[i]);
 }
@@ -354,8 +354,8 @@ static void every_command_and_every_error_of_a_bundle_has_a_vector(void **state)
     for (size_t i = 0; i < list.count; i++) {
         const struct vector *vector = &list.items[i];
         assert_ptr_equal(vectors_find(&list, vector->name), vector);
+        refused += count_key(vector, "error");
         for (size_t j = 0; j < vector->line_count; j++) {
-            refused += strcmp(vector->lines[j].key, "error") == 0;
             if (strcmp(vector->lines[j].key, "command") == 0)
                 commands[command_of_text(vector->lines[j].text)] = true;
         }
@@ -367,32 +367,11 @@ static void every_command_and_every_error_of_a_bundle_has_a_vector(void **state)
     }
 }
 
-static void vectors_in_the_document_are_those_of_the_files(void **state)
-{
-    (void)state;
-    CLEANUP(vectors_fini) struct vector_list files = {0};
-    CLEANUP(vectors_fini) struct vector_list shown = {0};
-    load_all(&files);
-    assert_true(vectors_load(&shown, "docs/protocol.md"));
-    assert_true(shown.count >= 6);
-    for (size_t i = 0; i < shown.count; i++) {
-        const struct vector *vector = vectors_find(&files, shown.items[i].name);
-        if (vector == NULL)
-            fail_msg("%s is in no file", shown.items[i].name);
-        check_run(vector, (struct bytes){shown.items[i].frame.data, shown.items[i].frame.size},
-                  (struct bytes){vector->frame.data, vector->frame.size});
-        check_run(vector,
-                  (struct bytes){shown.items[i].attached.data, shown.items[i].attached.size},
-                  (struct bytes){vector->attached.data, vector->attached.size});
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_vector_decodes_to_its_fields_and_encodes_to_its_bytes),
         cmocka_unit_test(every_command_and_every_error_of_a_bundle_has_a_vector),
-        cmocka_unit_test(vectors_in_the_document_are_those_of_the_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

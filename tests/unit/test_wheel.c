@@ -245,6 +245,24 @@ static void what_is_due_already_is_reported_without_time_passing(void **state)
     assert_true(wheel_wait(&wheel, 500) == UINT64_MAX);
 }
 
+static void slots_that_were_passed_wake_nobody(void **state)
+{
+    (void)state;
+    struct wheel wheel;
+    struct wheel_timer timers[255];
+    wheel_init(&wheel, 0);
+    for (size_t i = 0; i < 255; i++) {
+        wheel_timer_init(&timers[i]);
+        wheel_set(&wheel, &timers[i], i + 1);
+    }
+    for (size_t i = 0; i < 255; i++)
+        assert_ptr_equal(wheel_expired(&wheel, 256), &timers[i]);
+    assert_null(wheel_expired(&wheel, 256));
+    wheel_set(&wheel, &timers[0], 256 + 200);
+    assert_true(wheel_wait(&wheel, 256) == 200);
+    wheel_stop(&wheel, &timers[0]);
+}
+
 static void a_timer_may_be_stopped_between_two_that_are_due(void **state)
 {
     (void)state;
@@ -305,6 +323,7 @@ int main(void)
         cmocka_unit_test(the_farthest_deadlines_come_true),
         cmocka_unit_test(a_deadline_beyond_the_wheel_stays_set),
         cmocka_unit_test(what_is_due_already_is_reported_without_time_passing),
+        cmocka_unit_test(slots_that_were_passed_wake_nobody),
         cmocka_unit_test(a_timer_may_be_stopped_between_two_that_are_due),
         cmocka_unit_test(a_timer_set_again_while_others_are_reported_comes_in_its_turn),
         cmocka_unit_test(an_empty_wheel_jumps_over_any_pause),

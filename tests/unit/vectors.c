@@ -135,8 +135,8 @@ static bool parser_take(struct parser *parser, char *line)
         return true;
     if (parser->filled != NULL && is_byte(line))
         return bytes_append(parser->filled, line);
-    if (strcmp(line, "frame") == 0 || (strcmp(line, "body") == 0 && parser->filled == NULL &&
-                                       parser->vector->frame.data == NULL))
+    if (strcmp(line, "frame") == 0 ||
+        (strcmp(line, "body") == 0 && parser->filled == NULL && parser->vector->frame.data == NULL))
         parser->filled = &parser->vector->frame;
     else if (strcmp(line, "attached") == 0)
         parser->filled = &parser->vector->attached;

@@ -1,0 +1,93 @@
+#!/bin/bash
+# Runs the test programs and shell tests given as arguments, each under a time limit; prints a line
+# for each, the output of those that fail, and last `N passed, N failed`, counted in test cases.
+# TEST_FILTER=text: only programs whose path contains it. TEST_TIMEOUT: seconds for one program.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+timeout_seconds=${TEST_TIMEOUT:-120}
+filter=${TEST_FILTER:-}
+export BUSBAR_BUILD=${BUSBAR_BUILD:-$PWD/build}
+export BUSBAR_SOURCE=$PWD
+# Tests that call make start their own, and none talks to a bus of the machine it runs on.
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES BUSBAR_BROKER NOTIFY_SOCKET
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+passed=0
+failed=0
+
+# A sanitizer's reports go to files, so that those of a test's child processes count as well.
+if [ -n "${BUSBAR_SANITIZE:-}" ]; then
+    export ASAN_OPTIONS="${ASAN_OPTIONS:-}:log_path=$scratch/report"
+    export UBSAN_OPTIONS="${UBSAN_OPTIONS:-}:log_path=$scratch/report"
+    export TSAN_OPTIONS="${TSAN_OPTIONS:-}:log_path=$scratch/report"
+fi
+
+# Adds up cmocka's summary lines: `[  FAILED  ] 2 test(s), listed below:`, one for each group.
+cmocka_sum() {
+    sed -n "s/^\\[ *$1 *\\] \\(.*[^0-9]\\)\\{0,1\\}\\([0-9][0-9]*\\) test(s).*/\\2/p" "$2" |
+        awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# Sets ok, bad and skipped from the output of one program.
+count_cases() {
+    local output=$1
+    ok=$(cmocka_sum PASSED "$output")
+    bad=$(cmocka_sum FAILED "$output")
+    skipped=$(cmocka_sum SKIPPED "$output")
+    ok=$((ok + $(grep -c '^ok - ' "$output")))
+    bad=$((bad + $(grep -c '^not ok - ' "$output")))
+    skipped=$((skipped + $(grep -c '^skipped - ' "$output")))
+}
+
+run_one() {
+    local program=$1 output=$scratch/output started ended code note=
+    local -a command=("$program")
+    case $program in *.sh) command=(bash "$program") ;; esac
+    if [ "${BUSBAR_VALGRIND:-}" = 1 ] && [[ $program != *.sh ]]; then
+        command=(valgrind -q --leak-check=full --error-exitcode=99
+            --suppressions=build-aux/valgrind.supp "$program")
+    fi
+
+    started=$(date +%s%N)
+    { # the shell's own word on a crash goes nowhere: the line below says it
+        timeout --kill-after=5 "$timeout_seconds" "${command[@]}" >"$output" 2>&1 </dev/null
+        code=$?
+    } 2>/dev/null
+    ended=$(date +%s%N)
+
+    count_cases "$output"
+    if compgen -G "$scratch/report.*" >/dev/null; then
+        note=", a sanitizer complains"
+        bad=$((bad + 1))
+        cat "$scratch"/report.* >>"$output"
+        rm -f "$scratch"/report.*
+    fi
+    # What ends otherwise than by its own count of failures is one failure more.
+    if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then
+        note="$note, stopped after $timeout_seconds s"
+        bad=$((bad + 1))
+    elif [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        note=", exit code $code"
+        bad=1
+    elif [ "$code" -eq 0 ] && [ $((ok + bad + skipped)) -eq 0 ]; then
+        note=", no test in it"
+        bad=1
+    fi
+    [ "$skipped" -eq 0 ] || note="$note, $skipped skipped"
+
+    printf '%-52s %3d passed, %d failed  %6.2f s%s\n' "${program#"$BUSBAR_BUILD"/}" "$ok" "$bad" \
+        "$(((ended - started) / 10000000))e-2" "$note"
+    [ "$bad" -eq 0 ] || sed 's/^/    /' "$output"
+    [ "$skipped" -eq 0 ] || sed -n 's/^skipped - /    skipped: /p' "$output"
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+}
+
+for program in "$@"; do
+    case $program in *"$filter"*) run_one "$(realpath "$program" --relative-base="$PWD" -s)" ;; esac
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

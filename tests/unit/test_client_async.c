@@ -1,0 +1,376 @@
+/* Calls that are started and end later: bundles, callbacks, wait-any, cancelling, late replies. */
+#include <busbar/client.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "fake_broker.h"
+
+struct fixture {
+    struct fake_broker broker;
+    struct busbar_client *client;
+    unsigned callbacks;
+    enum busbar_status last_status;
+};
+
+static void pump(void *hint)
+{
+    struct fixture *fixture = hint;
+    assert_int_equal(busbar_client_process(fixture->client), BUSBAR_OK);
+}
+
+/* The broker does what each test says, while the client is driven from fake_broker_next. */
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
+    fake_broker_open(&fixture->broker, NULL);
+    fixture->broker.idle = pump;
+    fixture->broker.hint = fixture;
+    const struct busbar_client_options options = {.broker = fixture->broker.endpoint};
+    return busbar_client_new(&fixture->client, &options);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    busbar_client_destroy(&fixture->client);
+    fake_broker_close(&fixture->broker);
+    free(fixture);
+    return 0;
+}
+
+static const struct busbar_call echo = {.service = "echo", .method = "run"};
+
+static uint64_t start(struct fixture *fixture, const struct busbar_call *call)
+{
+    uint64_t id = 0;
+    assert_int_equal(busbar_client_start(fixture->client, call, &id), BUSBAR_OK);
+    return id;
+}
+
+/* Starts one call and answers its HELLO and itself, so that the session is up. */
+static void open_session(struct fixture *fixture)
+{
+    struct busbar_reply *reply = NULL;
+    (void)start(fixture, &echo);
+    (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
+    fake_broker_welcome(&fixture->broker);
+    struct packet call = fake_broker_expect(&fixture->broker, PACKET_CALL);
+    fake_broker_reply(&fixture->broker, call.id, call.body);
+    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
+    busbar_reply_destroy(&reply);
+}
+
+static void hello_and_the_first_calls_share_a_bundle(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 3; i++)
+        (void)start(fixture, &echo);
+    (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
+    for (int i = 0; i < 3; i++)
+        (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    assert_int_equal(fixture->broker.bundles, 1);
+}
+
+static void calls_started_together_travel_together(void **state)
+{
+    struct fixture *fixture = *state;
+    open_session(fixture);
+    fixture->broker.bundles = 0;
+    for (int i = 0; i < 100; i++)
+        (void)start(fixture, &echo);
+    for (int i = 0; i < 100; i++)
+        (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    assert_int_equal(fixture->broker.bundles, 1);
+    assert_int_equal(busbar_client_outstanding(fixture->client), 100);
+}
+
+static void a_window_of_calls_bundles_by_itself(void **state)
+{
+    enum { CALLS = 20000, WINDOW = 500 };
+    struct fixture *fixture = *state;
+    unsigned started = 0;
+    fixture->broker.idle = NULL;
+    fake_broker_start(&fixture->broker);
+    for (unsigned ended = 0; ended < CALLS; ended++) {
+        struct busbar_reply *reply = NULL;
+        while (started < CALLS && started - ended < WINDOW) {
+            (void)start(fixture, &echo);
+            started++;
+        }
+        assert_int_equal(busbar_client_wait(fixture->client, 5000, &reply), BUSBAR_OK);
+        assert_int_equal(busbar_reply_status(reply), BUSBAR_OK);
+        busbar_reply_destroy(&reply);
+    }
+    fake_broker_stop(&fixture->broker);
+    assert_int_equal(atomic_load(&fixture->broker.calls), CALLS);
+    assert_true(fixture->broker.bundles < CALLS / 20);
+}
+
+static void the_timeout_that_travels_is_what_remains(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_call call = echo;
+    call.timeout_ms = 700;
+    (void)start(fixture, &call);
+    sleep_ms(100); /* not connected yet: nothing runs between calls into the library */
+    (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
+    struct packet packet = fake_broker_expect(&fixture->broker, PACKET_CALL);
+    assert_in_range(packet.timeout, 300, 601);
+    (void)start(fixture, &call);
+    packet = fake_broker_expect(&fixture->broker, PACKET_CALL);
+    assert_int_equal(packet.timeout, 700);
+}
+
+static void wait_hands_over_any_reply_with_its_id_and_context(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_reply *reply = NULL;
+    struct busbar_call first = echo;
+    struct busbar_call second = echo;
+    first.context = &first;
+    second.context = &second;
+    open_session(fixture);
+    uint64_t first_id = start(fixture, &first);
+    uint64_t second_id = start(fixture, &second);
+    assert_int_not_equal(first_id, second_id);
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    fake_broker_reply(&fixture->broker, second_id, bytes_of_text("second"));
+    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
+    assert_int_equal(busbar_reply_id(reply), second_id);
+    assert_ptr_equal(busbar_reply_context(reply), &second);
+    busbar_reply_destroy(&reply);
+    assert_int_equal(busbar_client_wait(fixture->client, 0, &reply), BUSBAR_NOTHING);
+    assert_null(reply);
+    fake_broker_error(&fixture->broker, first_id, BUSBAR_APP_ERROR, BUSBAR_EXECUTED, "no luck");
+    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
+    assert_int_equal(busbar_reply_status(reply), BUSBAR_APP_ERROR);
+    assert_int_equal(busbar_reply_fate(reply), BUSBAR_EXECUTED);
+    assert_string_equal(busbar_reply_error(reply), "no luck");
+    busbar_reply_destroy(&reply);
+    assert_int_equal(busbar_client_outstanding(fixture->client), 0);
+}
+
+static void wait_returns_in_time_and_at_once_when_nothing_is_outstanding(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_reply *reply = NULL;
+    uint64_t began = clock_ns();
+    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_NOTHING);
+    assert_true(clock_ns() - began < 100 * UINT64_C(1000000));
+    open_session(fixture);
+    (void)start(fixture, &echo);
+    began = clock_ns();
+    assert_int_equal(busbar_client_wait(fixture->client, 50, &reply), BUSBAR_NOTHING);
+    uint64_t elapsed_ms = (clock_ns() - began) / 1000000;
+    assert_in_range(elapsed_ms, 50, 150);
+}
+
+static void take_outcome(struct busbar_reply **reply, void *context)
+{
+    struct fixture *fixture = context;
+    fixture->callbacks++;
+    fixture->last_status = busbar_reply_status(*reply);
+    if (fixture->callbacks % 2 == 0)
+        busbar_reply_destroy(reply); /* else the library does */
+}
+
+static void callbacks_run_within_process_and_not_through_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_reply *reply = NULL;
+    struct busbar_call call = echo;
+    call.callback = take_outcome;
+    call.context = fixture;
+    open_session(fixture);
+    uint64_t ids[2] = {start(fixture, &call), start(fixture, &call)};
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    fake_broker_reply(&fixture->broker, ids[0], bytes_of_text("a"));
+    fake_broker_reply(&fixture->broker, ids[1], bytes_of_text("b"));
+    assert_int_equal(fixture->callbacks, 0);
+    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_NOTHING);
+    assert_int_equal(fixture->callbacks, 2);
+    assert_int_equal(fixture->last_status, BUSBAR_OK);
+}
+
+static void chain(struct busbar_reply **reply, void *context)
+{
+    struct fixture *fixture = context;
+    struct busbar_client *self = fixture->client;
+    struct busbar_reply *other = NULL;
+    struct busbar_call call = echo;
+    (void)reply;
+    call.callback = fixture->callbacks < 3 ? chain : take_outcome;
+    call.context = fixture;
+    fixture->callbacks++;
+    (void)start(fixture, &call);
+    assert_int_equal(busbar_client_call(self, &echo, &other), BUSBAR_BAD_ARGUMENT);
+    assert_int_equal(busbar_client_wait(self, 0, &other), BUSBAR_BAD_ARGUMENT);
+    assert_int_equal(busbar_client_process(self), BUSBAR_BAD_ARGUMENT);
+    busbar_client_destroy(&self);
+    assert_non_null(self);
+}
+
+static void a_callback_may_start_calls_but_not_wait_or_destroy(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_call call = echo;
+    call.callback = chain;
+    call.context = fixture;
+    open_session(fixture);
+    (void)start(fixture, &call);
+    for (int i = 0; i < 5; i++) {
+        struct packet packet = fake_broker_expect(&fixture->broker, PACKET_CALL);
+        fake_broker_reply(&fixture->broker, packet.id, packet.body);
+    }
+    for (int i = 0; i < 1000 && fixture->callbacks < 5; i++) {
+        pump(fixture);
+        sleep_ms(1);
+    }
+    assert_int_equal(fixture->callbacks, 5);
+}
+
+static void a_late_or_repeated_reply_reaches_nobody(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_reply *reply = NULL;
+    struct busbar_call brief = echo;
+    brief.timeout_ms = 30;
+    open_session(fixture);
+    uint64_t late = start(fixture, &brief);
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
+    assert_int_equal(busbar_reply_status(reply), BUSBAR_TIMEOUT);
+    busbar_reply_destroy(&reply);
+    /* The next call has the same slot, in another generation. */
+    uint64_t next = start(fixture, &echo);
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    fake_broker_reply(&fixture->broker, late, bytes_of_text("late"));
+    fake_broker_reply(&fixture->broker, next + 1, bytes_of_text("nobody's"));
+    fake_broker_reply(&fixture->broker, UINT64_MAX, bytes_of_text("nobody's"));
+    fake_broker_reply(&fixture->broker, next, bytes_of_text("right"));
+    fake_broker_reply(&fixture->broker, next, bytes_of_text("again"));
+    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
+    assert_memory_equal(busbar_reply_data(reply), "right", 5);
+    busbar_reply_destroy(&reply);
+    assert_int_equal(busbar_client_wait(fixture->client, 50, &reply), BUSBAR_NOTHING);
+}
+
+static void cancelling_an_unsent_call_ends_it_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_reply *reply = NULL;
+    uint64_t id = start(fixture, &echo);
+    assert_int_equal(busbar_client_cancel(fixture->client, id), BUSBAR_OK);
+    assert_int_equal(busbar_client_wait(fixture->client, 0, &reply), BUSBAR_OK);
+    assert_int_equal(busbar_reply_status(reply), BUSBAR_CANCELLED);
+    assert_int_equal(busbar_reply_fate(reply), BUSBAR_NOT_EXECUTED);
+    busbar_reply_destroy(&reply);
+    assert_int_equal(busbar_client_cancel(fixture->client, id), BUSBAR_NOTHING);
+}
+
+static void cancelling_a_sent_call_asks_the_broker(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_reply *reply = NULL;
+    open_session(fixture);
+    uint64_t id = start(fixture, &echo);
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    assert_int_equal(busbar_client_cancel(fixture->client, id), BUSBAR_OK);
+    assert_int_equal(busbar_client_cancel(fixture->client, id), BUSBAR_OK);
+    struct packet cancel = fake_broker_expect(&fixture->broker, PACKET_CANCEL);
+    assert_int_equal(cancel.id, id);
+    fake_broker_error(&fixture->broker, id, BUSBAR_CANCELLED, BUSBAR_MAYBE_EXECUTED, "");
+    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
+    assert_int_equal(busbar_reply_status(reply), BUSBAR_CANCELLED);
+    assert_int_equal(busbar_reply_fate(reply), BUSBAR_MAYBE_EXECUTED);
+    busbar_reply_destroy(&reply);
+}
+
+static void destroying_cancels_what_is_outstanding(void **state)
+{
+    struct fixture *fixture = *state;
+    struct busbar_call call = echo;
+    call.callback = take_outcome;
+    call.context = fixture;
+    open_session(fixture);
+    (void)start(fixture, &call);
+    (void)start(fixture, &call);
+    (void)start(fixture, &echo);
+    busbar_client_destroy(&fixture->client);
+    assert_int_equal(fixture->callbacks, 2);
+    assert_int_equal(fixture->last_status, BUSBAR_CANCELLED);
+}
+
+/* Statuses and fates as a broker may send them, whatever it may be. */
+static void errors_of_the_broker_are_handed_on_as_they_are(void **state)
+{
+    static const struct {
+        uint8_t status;
+        uint8_t fate;
+        enum busbar_status seen;
+        enum busbar_fate seen_fate;
+    } cases[] = {
+        {BUSBAR_NO_SERVICE, 0, BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_NO_METHOD, 0, BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_BUSY, 0, BUSBAR_BUSY, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_EXPIRED, 0, BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_TIMEOUT, 1, BUSBAR_TIMEOUT, BUSBAR_MAYBE_EXECUTED},
+        {BUSBAR_WORKER_LOST, 1, BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED},
+        {BUSBAR_RESULT_TOO_LARGE, 2, BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED},
+        {BUSBAR_DRAINING, 0, BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_UNSUPPORTED, 0, BUSBAR_UNSUPPORTED, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_OK, 2, BUSBAR_UNSUPPORTED, BUSBAR_EXECUTED},
+        {63, 0, BUSBAR_UNSUPPORTED, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_FORKED, 0, BUSBAR_UNSUPPORTED, BUSBAR_NOT_EXECUTED},
+        {255, 15, BUSBAR_UNSUPPORTED, BUSBAR_MAYBE_EXECUTED},
+    };
+    struct fixture *fixture = *state;
+    open_session(fixture);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct busbar_reply *reply = NULL;
+        uint64_t id = start(fixture, &echo);
+        (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+        fake_broker_send(&fixture->broker,
+                         &(struct packet){.command = PACKET_ERROR, .id = id, .timeout = 250,
+                                          .status = cases[i].status, .fate = cases[i].fate});
+        assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
+        assert_int_equal(busbar_reply_status(reply), cases[i].seen);
+        assert_int_equal(busbar_reply_fate(reply), cases[i].seen_fate);
+        assert_int_equal(busbar_reply_retry_after(reply), 250);
+        assert_string_not_equal(busbar_reply_error(reply), "");
+        busbar_reply_destroy(&reply);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(hello_and_the_first_calls_share_a_bundle),
+        TEST(calls_started_together_travel_together),
+        TEST(a_window_of_calls_bundles_by_itself),
+        TEST(the_timeout_that_travels_is_what_remains),
+        TEST(wait_hands_over_any_reply_with_its_id_and_context),
+        TEST(wait_returns_in_time_and_at_once_when_nothing_is_outstanding),
+        TEST(callbacks_run_within_process_and_not_through_wait),
+        TEST(a_callback_may_start_calls_but_not_wait_or_destroy),
+        TEST(a_late_or_repeated_reply_reaches_nobody),
+        TEST(cancelling_an_unsent_call_ends_it_at_once),
+        TEST(cancelling_a_sent_call_asks_the_broker),
+        TEST(destroying_cancels_what_is_outstanding),
+        TEST(errors_of_the_broker_are_handed_on_as_they_are),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
