@@ -241,7 +241,8 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(FUZZ_KI
 	$(QUIET)$(call link,$(TEST_LIBS))
 
 .PHONY: tests
-tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(EXAMPLES) ## builds the test programs
+tests: ## builds the test programs
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(EXAMPLES)
 
 .PHONY: test
 test: all tests ## runs every test; ends with `N passed, N failed`
@@ -253,7 +254,7 @@ test: all tests ## runs every test; ends with `N passed, N failed`
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
 fuzz: ## libFuzzer on each driver for FUZZ_SECONDS, with clang; corpora stay in $(BUILD)/fuzz
-	@BUILD='$(BUILD)' FUZZ_SECONDS=$(FUZZ_SECONDS) CPPFLAGS='$(BUSBAR_CPPFLAGS)' \
+	@BUILD='$(BUILD)' FUZZ_SECONDS=$(FUZZ_SECONDS) CPPFLAGS=$(call quote,$(BUSBAR_CPPFLAGS)) \
 		LIBS='$(TEST_LIBS)' tests/fuzz/run.sh
 
 .PHONY: unit
@@ -273,8 +274,9 @@ check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 		$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined test
 
 tsan_suppressions = suppressions=$(CURDIR)/build-aux/tsan.supp
+tsan_options = ignore_noninstrumented_modules=1:$(tsan_suppressions)
 check-tsan: ## the tests under ThreadSanitizer
-	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:$(tsan_suppressions):$(TSAN_OPTIONS) \
+	@TSAN_OPTIONS=$(tsan_options):$(TSAN_OPTIONS) \
 		$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread test
 
 check-valgrind: all tests ## the unit tests, broker, client and worker under valgrind
@@ -305,7 +307,7 @@ C_FILES = $(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) $(addsuffix /include/bu
 .PHONY: lint
 lint: ## clang-format, clang-tidy and cppcheck, all without a complaint
 	@build-aux/install-packages.sh build lint
-	@BUILD='$(BUILD)' CPPFLAGS='$(BUSBAR_CPPFLAGS)' build-aux/lint.sh $(C_FILES)
+	@BUILD='$(BUILD)' CPPFLAGS=$(call quote,$(BUSBAR_CPPFLAGS)) build-aux/lint.sh $(C_FILES)
 
 .PHONY: format
 format: ## lays out all sources by .clang-format

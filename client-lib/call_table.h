@@ -2,6 +2,7 @@
 #ifndef CLIENT_LIB_CALL_TABLE_H
 #define CLIENT_LIB_CALL_TABLE_H
 
+#include <busbar/client.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,8 +11,6 @@
 #include "base/list.h"
 #include "base/wheel.h"
 #include "protocol/packet.h"
-
-struct busbar_reply;
 
 enum {
     CALL_SPACE = 160,    /* bytes of names and body that need no allocation */
@@ -33,7 +32,8 @@ struct call {
     uint64_t deadline; /* ms */
     uint64_t position; /* in the outbox, while it is put */
     uint64_t session;  /* connection->sessions when it was put */
-    struct busbar_reply *reply; /* to be filled with the outcome */
+    busbar_reply_fn *callback;
+    void *context;
     struct blob *attached;
     uint8_t *heap; /* service, method and body, where `space` is too small */
     uint32_t timeout;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "client-lib/body.h"
 
 enum busbar_status client_fail(struct busbar_client *client, enum busbar_status status,
@@ -222,10 +222,10 @@ enum busbar_status busbar_client_wait(struct busbar_client *client, uint32_t tim
                                       struct busbar_reply **ret)
 {
     enum busbar_status status = client_check_outside(client);
-    if (status == BUSBAR_OK && ret == NULL)
-        status = client_fail(client, BUSBAR_BAD_ARGUMENT, "there is no place for the reply");
     if (status != BUSBAR_OK)
         return status;
+    if (ret == NULL)
+        return client_fail(client, BUSBAR_BAD_ARGUMENT, "there is no place for the reply");
     struct busbar_reply *reply = reply_queue_pop(&client->done);
     if (reply == NULL && client->calls.used > 0) {
         uint64_t until = timeout_ms == 0 ? 0 : clock_ns() + timeout_ms * UINT64_C(1000000);

@@ -10,12 +10,12 @@
 #include "client-lib/reply.h"
 
 enum {
-    CLIENT_TEXT_SIZE = 640,             /* of an error text made here */
-    CLIENT_BODY_LIMIT = 16 << 20,       /* until a WELCOME tells another */
-    CLIENT_BACKLOG_MAX = 64 << 20,      /* bytes that wait to leave */
-    CLIENT_FLUSH_SIZE = 32 * 1024,      /* bytes of started calls that do not wait for a flush */
+    CLIENT_TEXT_SIZE = 640,        /* of an error text made here */
+    CLIENT_BODY_LIMIT = 16 << 20,  /* until a WELCOME tells another */
+    CLIENT_BACKLOG_MAX = 64 << 20, /* bytes that wait to leave */
+    CLIENT_FLUSH_SIZE = 32 * 1024, /* bytes of started calls that do not wait for a flush */
     CLIENT_CONNECT_TIMEOUT_MS = 800,
-    CLIENT_LINGER_MS = 100,             /* for the goodbye */
+    CLIENT_LINGER_MS = 100, /* for the goodbye */
 };
 
 /* The descriptor for event loops: see client_loop.c. */
@@ -34,9 +34,9 @@ struct busbar_client {
     struct connection connection;
     struct call_table calls;
     struct wheel wheel;
-    struct list waiting; /* calls that wait for a session, oldest first */
-    struct list put;     /* calls in the outbox or sent, in that order */
-    size_t waiting_bytes;
+    struct list waiting;  /* calls that wait for a session, oldest first */
+    struct list put;      /* calls in the outbox or sent, in that order */
+    size_t waiting_bytes; /* of the calls in `waiting` */
     struct reply_pool *replies;
     struct reply_queue done;      /* outcomes for busbar_client_wait */
     struct reply_queue callbacks; /* outcomes whose callback is to run */
@@ -45,8 +45,9 @@ struct busbar_client {
     uint32_t connect_timeout_ms;
     bool is_in_callback;
     bool is_closing;
-    bool is_blocked; /* the last flush left something behind */
+    bool is_blocked;      /* the last flush left something behind */
     uint64_t now;         /* ms, at the beginning of the turn */
+    uint64_t looked;      /* ms, for input */
     uint64_t quiet_since; /* ms: what the silence of the broker is counted from */
     unsigned beats;       /* heartbeats without an answer */
     struct client_loop loop;
@@ -65,7 +66,7 @@ enum busbar_status client_check_outside(struct busbar_client *client);
 
 /* client_start.c: takes the body. `ret` is the call, not yet sent; for a refusal the text of the
  * client says why. */
-enum busbar_status client_start(struct busbar_client *client, const struct busbar_call *request,
+enum busbar_status client_start(struct busbar_client *client, const struct busbar_call *call,
                                 struct call **ret);
 
 /* client_calls.c: the life of a call between start and outcome. */
@@ -77,7 +78,7 @@ struct call_outcome {
 void client_finish(struct busbar_client *client, struct call *call, struct call_outcome outcome,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Puts a new call into the outbox if there is a session, else lets it wait for one. */
-void client_submit(struct busbar_client *client, struct call *call, uint64_t now);
+void client_submit(struct busbar_client *client, struct call *call);
 /* Puts what waits, as far as there is a session. */
 void client_pump(struct busbar_client *client, uint64_t now);
 void client_cancel_call(struct busbar_client *client, struct call *call);

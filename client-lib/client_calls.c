@@ -1,13 +1,18 @@
 /* The life of a call: put into the outbox, answered, refused for want of a session, lost, expired. */
 #include "client-lib/client.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
 
 enum {
     GRACE_MAX_MS = 50, /* the broker ends calls at their deadline; this side is the backstop */
     GRACE_PARTS = 10,
+    COARSE_TIMEOUT_MIN_MS = 500, /* so that the grace is at its full length */
 };
 
 static const struct call_outcome unsent_timeout = {BUSBAR_TIMEOUT, BUSBAR_NOT_EXECUTED};
@@ -16,10 +21,21 @@ static const struct call_outcome unsent_loss = {BUSBAR_BROKER_LOST, BUSBAR_NOT_E
 static const struct call_outcome sent_loss = {BUSBAR_BROKER_LOST, BUSBAR_MAYBE_EXECUTED};
 static const struct call_outcome unsent_cancel = {BUSBAR_CANCELLED, BUSBAR_NOT_EXECUTED};
 
-/* Takes the call out of everything it is in and hands its filled reply on. */
-static void client_deliver(struct busbar_client *client, struct call *call)
+/* The reply for a call; room for it was made when the call was started. */
+static struct busbar_reply *client_reply(struct busbar_client *client, const struct call *call)
 {
-    struct busbar_reply *reply = call->reply;
+    struct busbar_reply *reply = reply_new(client->replies);
+    assert(reply != NULL);
+    reply->id = call->id;
+    reply->callback = call->callback;
+    reply->context = call->context;
+    return reply;
+}
+
+/* Takes the call out of everything it is in and hands its filled reply on. */
+static void client_deliver(struct busbar_client *client, struct call *call,
+                           struct busbar_reply *reply)
+{
     wheel_stop(&client->wheel, &call->timer);
     list_remove(&call->link);
     if (call->state == CALL_WAITING)
@@ -46,8 +62,9 @@ void client_finish(struct busbar_client *client, struct call *call, struct call_
     snprintf(text, sizeof text, "%.*s.%.*s: %s", (int)packet.service.size,
              (const char *)packet.service.data, (int)packet.method.size,
              (const char *)packet.method.data, what);
-    reply_fail(call->reply, outcome.status, outcome.fate, bytes_of_text(text));
-    client_deliver(client, call);
+    struct busbar_reply *reply = client_reply(client, call);
+    reply_fail(reply, outcome.status, outcome.fate, bytes_of_text(text));
+    client_deliver(client, call, reply);
 }
 
 /* The wheel turns through all the time that it was idle unless it is told while it is empty. */
@@ -62,7 +79,7 @@ static void client_set_timer(struct busbar_client *client, struct call *call, ui
 /* A call without a session waits until its deadline, but no longer than a connection may take. */
 static void client_queue(struct busbar_client *client, struct call *call, uint64_t now)
 {
-    uint64_t patience = now + client->connect_timeout_ms;
+    uint64_t patience = now + 1 + client->connect_timeout_ms; /* `now` has begun already */
     call->state = CALL_WAITING;
     list_remove(&call->link);
     list_append(&client->waiting, &call->link);
@@ -97,12 +114,29 @@ static bool client_put(struct busbar_client *client, struct call *call, uint64_t
     return true;
 }
 
-void client_submit(struct busbar_client *client, struct call *call, uint64_t now)
+/* Cheap and up to 10 ms late; exact where that would show. */
+static uint64_t approximate_ms(uint32_t timeout)
 {
-    client->now = now;
-    if (!connection_is_open(&client->connection) || !list_is_empty(&client->waiting) ||
-        !client_put(client, call, now))
-        client_queue(client, call, now);
+    struct timespec now;
+    if (timeout < COARSE_TIMEOUT_MIN_MS)
+        return clock_ms();
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* What is put at once tells the broker its timeout as it is; its timer here fires later by more
+ * than the clock's error. What waits is timed by this side alone, from the next full millisecond. */
+void client_submit(struct busbar_client *client, struct call *call)
+{
+    if (connection_is_open(&client->connection) && list_is_empty(&client->waiting)) {
+        client->now = approximate_ms(call->timeout);
+        call->deadline = client->now + call->timeout;
+        if (client_put(client, call, client->now))
+            return;
+    }
+    client->now = clock_ms();
+    call->deadline = client->now + 1 + call->timeout;
+    client_queue(client, call, client->now);
 }
 
 /* Why there is no session, with the endpoint. */
@@ -141,8 +175,10 @@ void client_expire(struct busbar_client *client, uint64_t now)
         if (call->state == CALL_PUT || now >= call->deadline)
             client_time_out(client, call);
         else
-            client_finish(client, call, unsent_loss, "no session within %u ms; the call was not "
-                          "sent: %s", client->connect_timeout_ms, client_obstacle(client));
+            client_finish(client, call, unsent_loss,
+                          "no session within %u ms; the call was not "
+                          "sent: %s",
+                          client->connect_timeout_ms, client_obstacle(client));
     }
 }
 
@@ -232,16 +268,15 @@ static void on_reset(void *owner, uint8_t command, uint64_t id)
 }
 
 /* Statuses of a later version, and those that never travel, are told as what they are. */
-static void client_answer_error(struct call *call, const struct packet *packet)
+static void reply_refer(struct busbar_reply *reply, const struct packet *packet)
 {
     char text[64];
     bool is_known = packet->status != BUSBAR_OK && packet->status < BUSBAR_FORKED &&
                     strcmp(busbar_status_name(packet->status), "UNKNOWN") != 0;
-    enum busbar_fate fate =
-        packet->fate <= BUSBAR_EXECUTED ? packet->fate : BUSBAR_MAYBE_EXECUTED;
+    enum busbar_fate fate = packet->fate <= BUSBAR_EXECUTED ? packet->fate : BUSBAR_MAYBE_EXECUTED;
     snprintf(text, sizeof text, "the broker answered with the unknown status %u", packet->status);
-    call->reply->retry_after = packet->timeout;
-    reply_fail(call->reply, is_known ? packet->status : BUSBAR_UNSUPPORTED, fate,
+    reply->retry_after = packet->timeout;
+    reply_fail(reply, is_known ? packet->status : BUSBAR_UNSUPPORTED, fate,
                is_known ? packet->body : bytes_of_text(text));
 }
 
@@ -255,11 +290,12 @@ static void on_packet(void *owner, const struct packet *packet, struct blob *fra
     struct call *call = call_table_find(&client->calls, packet->id);
     if (call == NULL || call->state != CALL_PUT)
         return;
+    struct busbar_reply *reply = client_reply(client, call);
     if (packet->command == PACKET_REPLY)
-        reply_succeed(call->reply, packet, attached);
+        reply_succeed(reply, packet, attached);
     else
-        client_answer_error(call, packet);
-    client_deliver(client, call);
+        reply_refer(reply, packet);
+    client_deliver(client, call, reply);
 }
 
 const struct connection_handler client_handler = {

@@ -3,13 +3,19 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/quote.h"
 #include "client-lib/body.h"
 #include "protocol/name.h"
 
 enum {
     NAME_QUOTE_SIZE = 200,
+};
+
+/* A caller's call with the lengths of its names. */
+struct request {
+    const struct busbar_call *call;
+    size_t service_size;
+    size_t method_size;
 };
 
 static bool is_reserved_set(const struct busbar_call *request)
@@ -29,8 +35,10 @@ static enum busbar_status check_arguments(struct busbar_client *client,
     if (!body_is_sane(&request->body))
         return client_fail(client, BUSBAR_BAD_ARGUMENT, "the body has no bytes or no encoding");
     if (request->timeout_ms == PACKET_TIMEOUT_NONE)
-        return client_fail(client, BUSBAR_BAD_ARGUMENT, "every call has a deadline: a timeout of "
-                                                        "%u ms is none", request->timeout_ms);
+        return client_fail(client, BUSBAR_BAD_ARGUMENT,
+                           "every call has a deadline: a timeout of "
+                           "%u ms is none",
+                           request->timeout_ms);
     if (is_reserved_set(request))
         return client_fail(client, BUSBAR_BAD_ARGUMENT, "reserved members must be 0");
     if (client->is_closing)
@@ -38,26 +46,32 @@ static enum busbar_status check_arguments(struct busbar_client *client,
     return BUSBAR_OK;
 }
 
-static enum busbar_status check_names(struct busbar_client *client,
-                                      const struct busbar_call *request)
+static enum busbar_status bad_name(struct busbar_client *client, const char *name, size_t size,
+                                   const char *kind)
 {
     char quoted[NAME_QUOTE_SIZE];
-    size_t service = strnlen(request->service, NAME_QUOTE_SIZE);
-    size_t method = strnlen(request->method, NAME_QUOTE_SIZE);
-    if (!name_is_service(request->service, service))
-        return client_fail(client, BUSBAR_BAD_REQUEST, "%s cannot be the name of a service",
-                           quote(quoted, sizeof quoted, request->service, service));
-    if (!name_is_method(request->method, method))
-        return client_fail(client, BUSBAR_BAD_REQUEST, "%s cannot be the name of a method",
-                           quote(quoted, sizeof quoted, request->method, method));
+    return client_fail(client, BUSBAR_BAD_REQUEST, "%s cannot be the name of a %s",
+                       quote(quoted, sizeof quoted, name, size), kind);
+}
+
+static enum busbar_status check_names(struct busbar_client *client, struct request *request)
+{
+    const char *service = request->call->service;
+    const char *method = request->call->method;
+    request->service_size = strlen(service);
+    request->method_size = strlen(method);
+    if (!name_is_service(service, request->service_size))
+        return bad_name(client, service, request->service_size, "service");
+    if (!name_is_method(method, request->method_size))
+        return bad_name(client, method, request->method_size, "method");
     return BUSBAR_OK;
 }
 
 static enum busbar_status check_room(struct busbar_client *client, size_t size)
 {
     const struct connection *connection = &client->connection;
-    uint64_t limit =
-        connection->welcome.epoch == 0 ? CLIENT_BODY_LIMIT : connection->welcome.body_limit;
+    uint64_t limit = connection->welcome.epoch == 0 ? CLIENT_BODY_LIMIT
+                                                    : connection->welcome.body_limit;
     size_t backlog = outbox_bytes(&connection->outbox) + client->waiting_bytes;
     if (size > limit)
         return client_fail(client, BUSBAR_TOO_LARGE,
@@ -83,80 +97,70 @@ static enum busbar_status open_connection(struct busbar_client *client)
     return BUSBAR_OK;
 }
 
-static bool store_request(struct call *call, const struct busbar_call *request,
+static bool store_request(struct call *call, const struct request *request,
                           struct busbar_body *body)
 {
-    call->service_size = (uint8_t)strlen(request->service);
-    call->method_size = (uint8_t)strlen(request->method);
-    call->encoding = (uint8_t)body->encoding;
     bool is_attached = body->size > PACKET_INLINE_BODY_MAX;
     size_t inside = is_attached ? 0 : body->size;
-    uint8_t *bytes =
-        call_reserve(call, (size_t)call->service_size + call->method_size + inside);
+    uint8_t *bytes = call_reserve(call, request->service_size + request->method_size + inside);
     if (bytes == NULL)
         return false;
-    memcpy(bytes, request->service, call->service_size);
-    memcpy(bytes + call->service_size, request->method, call->method_size);
-    if (is_attached) {
-        call->attached = body_blob(body);
-        return call->attached != NULL;
-    }
-    if (inside > 0)
-        memcpy(bytes + call->service_size + call->method_size, body->data, inside);
+    call->service_size = (uint8_t)request->service_size;
+    call->method_size = (uint8_t)request->method_size;
     call->body_size = (uint32_t)inside;
-    return true;
+    call->encoding = (uint8_t)body->encoding;
+    memcpy(bytes, request->call->service, request->service_size);
+    memcpy(bytes + request->service_size, request->call->method, request->method_size);
+    if (is_attached)
+        call->attached = body_blob(body);
+    else if (inside > 0)
+        memcpy(bytes + request->service_size + request->method_size, body->data, inside);
+    return !is_attached || call->attached != NULL;
 }
 
-static struct call *new_call(struct busbar_client *client, const struct busbar_call *request,
+static struct call *new_call(struct busbar_client *client, const struct request *request,
                              struct busbar_body *body)
 {
+    if (!reply_pool_reserve(client->replies, client->calls.used + 1))
+        return NULL;
     struct call *call = call_table_take(&client->calls);
     if (call == NULL)
         return NULL;
-    call->reply = reply_new(client->replies);
-    if (call->reply == NULL || !store_request(call, request, body)) {
-        busbar_reply_destroy(&call->reply);
+    if (!store_request(call, request, body)) {
         call_table_give_back(&client->calls, call);
         return NULL;
     }
-    call->reply->id = call->id;
-    call->reply->callback = request->callback;
-    call->reply->context = request->context;
+    call->callback = request->call->callback;
+    call->context = request->call->context;
+    call->timeout = request->call->timeout_ms != 0 ? request->call->timeout_ms : client->timeout_ms;
     return call;
 }
 
-static enum busbar_status client_check_request(struct busbar_client *client,
-                                               const struct busbar_call *request)
+static enum busbar_status check_request(struct busbar_client *client, struct request *request)
 {
-    enum busbar_status status = check_arguments(client, request);
+    enum busbar_status status = check_arguments(client, request->call);
     if (status == BUSBAR_OK)
         status = check_names(client, request);
     if (status == BUSBAR_OK)
-        status = check_room(client, request->body.size);
+        status = check_room(client, request->call->body.size);
     if (status == BUSBAR_OK)
         status = open_connection(client);
     return status;
 }
 
-enum busbar_status client_start(struct busbar_client *client, const struct busbar_call *request,
+enum busbar_status client_start(struct busbar_client *client, const struct busbar_call *call,
                                 struct call **ret)
 {
-    struct busbar_body body = request->body;
-    struct call *call = NULL;
-    enum busbar_status status = client_check_request(client, request);
+    struct request request = {.call = call};
+    struct busbar_body body = call->body;
+    enum busbar_status status = check_request(client, &request);
     if (status == BUSBAR_OK) {
-        call = new_call(client, request, &body);
-        if (call == NULL)
+        *ret = new_call(client, &request, &body);
+        if (*ret == NULL)
             status = client_fail(client, BUSBAR_NO_MEMORY, "out of memory");
     }
     busbar_body_release(&body);
-    if (call == NULL)
-        return status;
-    uint64_t now_ns = clock_ns();
-    uint64_t now = now_ns / 1000000;
-    call->timeout = request->timeout_ms != 0 ? request->timeout_ms : client->timeout_ms;
-    call->deadline = (now_ns + 999999) / 1000000 + call->timeout;
-    client_submit(client, call, now);
-    *ret = call;
-    return BUSBAR_OK;
+    if (status == BUSBAR_OK)
+        client_submit(client, *ret);
+    return status;
 }

@@ -10,27 +10,35 @@
 enum {
     NS_PER_MS = 1000000,
     NS_PER_S = 1000000000,
-    TURN_MESSAGES = 64, /* received before callbacks run */
-    RETRY_MS = 1,       /* until a flush that was blocked is tried again */
-    DISMISSED_MS = 100, /* until a link is looked at on which the broker said BYE */
+    TURN_MESSAGES = 64,           /* received before callbacks run */
+    PAUSE_MS = 10,                /* between turns, after which the link may be another */
+    RETRY_MS = 1,                 /* until a flush that was blocked is tried again */
+    DISMISSED_MS = 100,           /* until a link is looked at on which the broker said BYE */
     HEARTBEAT_INTERVAL_MS = 1000, /* until a WELCOME tells other values */
     HEARTBEAT_LIVENESS = 3,
 };
 
-void client_send(struct busbar_client *client, uint64_t now)
-{
-    client->now = now;
-    client_pump(client, now);
-    client->is_blocked = connection_flush(&client->connection) != OUTBOX_SENT;
-}
-
 /* A look that finds nothing costs a system call, so there is none when no answer is due. */
 static void client_receive(struct busbar_client *client, uint64_t now)
 {
+    client->looked = now;
     for (unsigned i = 0; i < TURN_MESSAGES; i++) {
         if (!connection_process(&client->connection, now, 1) || client->calls.used == 0)
             break;
     }
+}
+
+/*
+ * After a pause the news of the link comes first: what was sent into a link that is gone could have
+ * been executed for all this side knows, what was not sent goes to the next session.
+ */
+void client_send(struct busbar_client *client, uint64_t now)
+{
+    client->now = now;
+    if (now >= client->looked + PAUSE_MS)
+        client_receive(client, now);
+    client_pump(client, now);
+    client->is_blocked = connection_flush(&client->connection) != OUTBOX_SENT;
 }
 
 static uint64_t heartbeat_interval(const struct busbar_client *client)
@@ -70,7 +78,8 @@ static void client_listen(struct busbar_client *client, uint64_t now)
     client->quiet_since = now;
     if (++client->beats < heartbeat_liveness(client) ||
         outbox_bytes(&connection->outbox) > BUNDLE_SIZE_MAX) {
-        if (connection->state == CONNECTION_UP && connection_put(connection, &beat, NULL) != BUSBAR_OK)
+        if (connection->state == CONNECTION_UP &&
+            connection_put(connection, &beat, NULL) != BUSBAR_OK)
             client->beats--; /* out of memory: it was not asked */
         return;
     }

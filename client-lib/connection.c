@@ -19,7 +19,8 @@ enum {
                 ZMQ_EVENT_CONNECT_RETRIED,
     RECONNECT_MIN_MS = 50,
     RECONNECT_SPREAD_MS = 100,
-    DISMISSED_MS = 1000, /* after a BYE the broker closes the link; if it does not, this side does */
+    DISMISSED_MS =
+        1000, /* after a BYE the broker closes the link; if it does not, this side does */
 };
 
 enum busbar_status connection_init(struct connection *connection, const char *endpoint,
@@ -207,9 +208,7 @@ enum busbar_status connection_put(struct connection *connection, const struct pa
     return outbox_put(&connection->outbox, packet, attached) ? BUSBAR_OK : BUSBAR_NO_MEMORY;
 }
 
-/* libzmq looks for news of its pipes only now and then when it sends; asking for the events makes
- * it look, which counts right after a link is made or has found room. */
-static int connection_events(struct connection *connection)
+int connection_events(struct connection *connection)
 {
     int events = 0;
     size_t size = sizeof events;
@@ -233,8 +232,8 @@ bool connection_is_idle(struct connection *connection)
 {
     if (connection->socket == NULL)
         return true;
-    if (!connection->monitor_is_dry || (connection->linked && !connection_is_open(connection) &&
-                                        !connection->dismissed))
+    if (!connection->monitor_is_dry ||
+        (connection->linked && !connection_is_open(connection) && !connection->dismissed))
         return false;
     int events = connection_events(connection);
     return !(events & ZMQ_POLLIN) &&
@@ -246,7 +245,6 @@ void connection_fds(const struct connection *connection, int fds[CONNECTION_FDS]
     memcpy(fds, connection->fds, sizeof connection->fds);
 }
 
-/* Closes a link on which the broker said BYE and stayed. */
 void connection_check_dismissal(struct connection *connection, uint64_t now)
 {
     if (connection->dismissed && now - connection->last_received >= DISMISSED_MS)

@@ -60,16 +60,17 @@ struct connection {
     struct outbox outbox;
     enum connection_state state;
     uint8_t instance[INSTANCE_SIZE];
-    struct welcome welcome;      /* of the session, or the last one while there is none */
-    uint64_t sessions;           /* how many have been opened: names a session in this process */
-    uint64_t last_received;      /* ms */
-    uint64_t malformed;          /* messages that were not understood */
-    uint64_t sockets;            /* how many have been made: their descriptors change with each */
+    struct welcome welcome; /* of the session, or the last one while there is none */
+    uint64_t sessions;      /* how many have been opened: names a session in this process */
+    uint64_t last_received; /* ms */
+    uint64_t malformed;     /* messages that were not understood */
+    uint64_t sockets;       /* how many have been made: their descriptors change with each */
     int fds[CONNECTION_FDS];
-    bool linked;         /* ZeroMQ's own handshake is done; a session may be opened */
-    bool dismissed;      /* the broker said BYE on this link */
-    bool explained;      /* why the next attempt is made has been told already */
-    bool monitor_is_dry; /* nothing was there at the last look, so that its descriptor is reliable */
+    bool linked;    /* ZeroMQ's own handshake is done; a session may be opened */
+    bool dismissed; /* the broker said BYE on this link */
+    bool explained; /* why the next attempt is made has been told already */
+    bool
+        monitor_is_dry; /* nothing was there at the last look, so that its descriptor is reliable */
 };
 
 /* Prepares a connection: nothing is opened yet. BAD_ARGUMENT for an endpoint that is not one. */

@@ -181,7 +181,8 @@ static void connection_unreachable(struct connection *connection, const char *wh
     connection->handler->unreachable(connection->owner, reason);
 }
 
-/* The link is gone. What had arrived over it is in the socket and counts before the loss is told. */
+/* The link is gone. What libzmq still has of it counts before the loss is told; with IMMEDIATE it
+ * drops, with the link, what nobody had begun to read. */
 static void on_disconnected(struct connection *connection)
 {
     bool had_session = connection_is_open(connection);
@@ -212,6 +213,7 @@ static void on_link_event(struct connection *connection, const struct monitor_ev
         connection->dismissed = false;
         connection->explained = false;
         connection_lose(connection, "the connection to the broker was renewed");
+        (void)connection_events(connection);
         connection_greet(connection);
         break;
     case ZMQ_EVENT_DISCONNECTED:

@@ -8,8 +8,8 @@ void fork_mark_init(struct fork_mark *mark)
 {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     *mark = (struct fork_mark){.maker = getpid()};
-    unsigned char *page =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                               0);
     if (page == MAP_FAILED)
         return;
     if (madvise(page, size, MADV_WIPEONFORK) != 0) {

@@ -28,6 +28,20 @@ void reply_pool_unref(struct reply_pool *pool)
     free(pool);
 }
 
+bool reply_pool_reserve(struct reply_pool *pool, size_t count)
+{
+    pool->reserved = count;
+    while (pool->idle_count < count) {
+        struct busbar_reply *reply = malloc(sizeof *reply);
+        if (reply == NULL)
+            return false;
+        reply->next = pool->idle;
+        pool->idle = reply;
+        pool->idle_count++;
+    }
+    return true;
+}
+
 struct busbar_reply *reply_new(struct reply_pool *pool)
 {
     struct busbar_reply *reply = pool->idle;
@@ -55,7 +69,7 @@ void busbar_reply_destroy(struct busbar_reply **reply)
     *reply = NULL;
     blob_unref(&ended->held);
     free(ended->heap);
-    if (pool->idle_count < IDLE_MAX) {
+    if (pool->idle_count < IDLE_MAX || pool->idle_count < pool->reserved) {
         ended->next = pool->idle;
         pool->idle = ended;
         pool->idle_count++;
@@ -65,13 +79,13 @@ void busbar_reply_destroy(struct busbar_reply **reply)
     reply_pool_unref(pool);
 }
 
-/* Room for `size` bytes; NULL when out of memory. */
-static void *reply_room(struct busbar_reply *reply, size_t size)
+/* Room for `size` bytes; false when out of memory. */
+static bool reply_reserve(struct busbar_reply *reply, size_t size, void **ret)
 {
-    if (size <= REPLY_SPACE)
-        return reply->space;
-    reply->heap = malloc(size);
-    return reply->heap;
+    *ret = reply->space;
+    if (size > REPLY_SPACE)
+        *ret = reply->heap = malloc(size);
+    return *ret != NULL;
 }
 
 void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busbar_fate fate,
@@ -82,23 +96,22 @@ void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busb
     reply->error = busbar_status_text(status);
     if (text.size == 0)
         return;
-    char *room = reply_room(reply, text.size + 1);
-    if (room == NULL)
+    void *room;
+    if (!reply_reserve(reply, text.size + 1, &room))
         return; /* the static text has to do */
     memcpy(room, text.data, text.size);
-    room[text.size] = '\0';
+    ((char *)room)[text.size] = '\0';
     reply->error = room;
 }
 
 void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached)
 {
-    void *room = NULL;
+    void *room;
     if (attached != NULL) {
         reply->held = blob_ref(attached);
         reply->data = packet->body.data;
     } else {
-        room = reply_room(reply, packet->body.size);
-        if (room == NULL) {
+        if (!reply_reserve(reply, packet->body.size, &room)) {
             reply_fail(reply, BUSBAR_NO_MEMORY, BUSBAR_EXECUTED, (struct bytes){0});
             return;
         }

@@ -1,9 +1,8 @@
-/* Replies: made together with their call, filled once, used again; shared by the client's files. */
+/* Replies: room is made for one with each call; filled once, used again. */
 #ifndef CLIENT_LIB_REPLY_H
 #define CLIENT_LIB_REPLY_H
 
 #include <busbar/client.h>
-#include <stdarg.h>
 
 #include "base/blob.h"
 #include "protocol/packet.h"
@@ -17,6 +16,7 @@ struct reply_pool {
     size_t references; /* the client, and every reply in use */
     struct busbar_reply *idle;
     size_t idle_count;
+    size_t reserved; /* so many are kept idle at least */
 };
 
 struct busbar_reply {
@@ -45,6 +45,9 @@ struct reply_queue {
 
 struct reply_pool *reply_pool_new(void);
 void reply_pool_unref(struct reply_pool *pool);
+
+/* Makes sure that `count` replies can be made without memory; false when there is none. */
+bool reply_pool_reserve(struct reply_pool *pool, size_t count);
 
 /* An empty reply; NULL when out of memory. End it with busbar_reply_destroy. */
 struct busbar_reply *reply_new(struct reply_pool *pool);

@@ -62,11 +62,13 @@ static void messages_that_are_no_bundles_are_counted_and_answered(void **state)
         {"size below header", HEADER "\4\0\0\0\x20\0\0\0" ZEROS, 32, BUSBAR_BAD_REQUEST},
         {"size 0", HEADER "\0\0\0\0\x20\0\0\0" ZEROS, 32, BUSBAR_BAD_REQUEST},
         {"names beyond the packet",
-         HEADER "\x18\0\0\0\x20\0\0\0" "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x7f\x7f", 32,
-         BUSBAR_BAD_REQUEST},
+         HEADER "\x18\0\0\0\x20\0\0\0"
+                "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x7f\x7f",
+         32, BUSBAR_BAD_REQUEST},
         {"metadata beyond the packet",
-         HEADER "\x18\0\0\0\x20\0\0\0" "\0\0\0\0\0\0\0\0\0\0\0\0\xff\x0f\0\0", 32,
-         BUSBAR_BAD_REQUEST},
+         HEADER "\x18\0\0\0\x20\0\0\0"
+                "\0\0\0\0\0\0\0\0\0\0\0\0\xff\x0f\0\0",
+         32, BUSBAR_BAD_REQUEST},
         {"unknown critical flag", HEADER "\x18\0\0\0\x20\x80\0\0" ZEROS, 32, BUSBAR_UNSUPPORTED},
         {"attached without a frame", HEADER "\x18\0\0\0\x20\x10\0\0" ZEROS, 32, BUSBAR_BAD_REQUEST},
     };
@@ -116,13 +118,16 @@ static void packets_without_a_session_get_a_reset_and_are_not_executed(void **st
 {
     struct kit *kit = *state;
     struct kit_process *broker = kit_broker(kit, NULL);
-    static const uint8_t commands[] = {PACKET_CALL, PACKET_REPLY, PACKET_REGISTER, PACKET_CREDIT,
-                                       PACKET_CANCEL, PACKET_RETURN, PACKET_WELCOME, 0x00, 0x7f,
-                                       0xff};
+    static const uint8_t commands[] = {PACKET_CALL,   PACKET_REPLY,  PACKET_REGISTER, PACKET_CREDIT,
+                                       PACKET_CANCEL, PACKET_RETURN, PACKET_WELCOME,  0x00,
+                                       0x7f,          0xff};
     struct kit_peer *peer = kit_peer(kit);
     for (size_t i = 0; i < COUNT(commands); i++) {
-        struct packet packet = {.command = commands[i], .id = 100 + i, .timeout = 1000,
-                                .service = bytes_of_text("bus"), .method = bytes_of_text("stats")};
+        struct packet packet = {.command = commands[i],
+                                .id = 100 + i,
+                                .timeout = 1000,
+                                .service = bytes_of_text("bus"),
+                                .method = bytes_of_text("stats")};
         struct reset reset;
         kit_peer_send_packets(peer, &packet, 1);
         kit_peer_expect(peer, PACKET_RESET, &packet);
@@ -136,8 +141,9 @@ static void packets_without_a_session_get_a_reset_and_are_not_executed(void **st
 
 static void commands_that_are_unknown_here_are_unsupported(void **state)
 {
-    static const uint8_t commands[] = {0x00, PACKET_WELCOME, PACKET_RESET, PACKET_REGISTERED,
-                                       PACKET_REFUSED, 0x30, 0x7f, 0x80, 0xff};
+    static const uint8_t commands[] = {
+        0x00, PACKET_WELCOME, PACKET_RESET, PACKET_REGISTERED, PACKET_REFUSED, 0x30,
+        0x7f, 0x80,           0xff};
     struct kit *kit = *state;
     struct kit_process *broker = kit_broker(kit, NULL);
     struct kit_peer *peer = kit_peer(kit);
@@ -162,14 +168,15 @@ static void replies_that_nobody_asked_for_reach_nobody(void **state)
     struct kit_process *worker = kit_start(kit, "tests/programs/test_worker", "test", NULL);
     kit_wait_for_text(worker, "ready", KIT_RUN_MS);
     const char *argv[] = {"busbar", "call", "test", "sleep", "--body", "-", NULL};
-    struct kit_process *call =
-        kit_start_command(kit, &(struct kit_command){.argv = argv, .input = "300", .input_size = 3});
+    struct kit_process *call = kit_start_command(
+        kit, &(struct kit_command){.argv = argv, .input = "300", .input_size = 3});
     kit_peer_join(peer);
     kit_wait_for_text(worker, "ran sleep", KIT_RUN_MS);
     uint64_t before = kit_counter(kit, "late_replies");
     for (uint64_t id = 0; id < 1000; id++) {
         const struct packet reply = {.command = id % 2 ? PACKET_REPLY : PACKET_ERROR,
-                                     .id = id % 10 ? id : ~id, .fate = BUSBAR_EXECUTED,
+                                     .id = id % 10 ? id : ~id,
+                                     .fate = BUSBAR_EXECUTED,
                                      .status = id % 2 ? BUSBAR_OK : BUSBAR_APP_ERROR,
                                      .body = bytes_of_text("forged")};
         kit_peer_send_packets(peer, &reply, 1);
@@ -203,7 +210,9 @@ static void calls_with_bad_fields_get_one_answer_each(void **state)
     struct kit_peer *peer = kit_peer(kit);
     kit_peer_join(peer);
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct packet packet = {.command = PACKET_CALL, .id = i, .timeout = cases[i].timeout,
+        struct packet packet = {.command = PACKET_CALL,
+                                .id = i,
+                                .timeout = cases[i].timeout,
                                 .service = bytes_of_text(cases[i].service),
                                 .method = bytes_of_text(cases[i].method)};
         kit_peer_send_packets(peer, &packet, 1);
@@ -244,8 +253,13 @@ static void bodies_that_claim_millions_of_elements_cost_nothing(void **state)
         struct bytes body = {(const uint8_t *)liars[i % COUNT(liars)].bytes,
                              liars[i % COUNT(liars)].size};
         const struct packet packets[] = {
-            {.command = PACKET_CALL, .id = i, .timeout = 1000, .encoding = PACKET_MESSAGEPACK,
-             .service = bytes_of_text("bus"), .method = bytes_of_text("describe"), .body = body},
+            {.command = PACKET_CALL,
+             .id = i,
+             .timeout = 1000,
+             .encoding = PACKET_MESSAGEPACK,
+             .service = bytes_of_text("bus"),
+             .method = bytes_of_text("describe"),
+             .body = body},
             {.command = PACKET_REGISTER, .id = i, .service = bytes_of_text("liar"), .body = body},
         };
         kit_peer_send_packets(peer, packets, COUNT(packets));
@@ -261,7 +275,7 @@ static void bodies_that_claim_millions_of_elements_cost_nothing(void **state)
 static void reserved_and_bad_names_cannot_be_registered(void **state)
 {
     static const char *const names[] = {"bus", "bus.x", "mmi.service", "titanic.request", "_x", "",
-                                        "a b", "a/b", "-a"};
+                                        "a b", "a/b",   "-a"};
     struct kit *kit = *state;
     struct kit_process *broker = kit_broker(kit, NULL);
     struct kit_peer *peer = kit_peer(kit);
@@ -269,8 +283,10 @@ static void reserved_and_bad_names_cannot_be_registered(void **state)
     static const char body[] = "\x81\xa7methods\x91\x81\xa4name\xa1m";
     kit_peer_join(peer);
     for (size_t i = 0; i < COUNT(names); i++) {
-        struct packet packet = {.command = PACKET_REGISTER, .id = i,
-                                .encoding = PACKET_MESSAGEPACK, .service = bytes_of_text(names[i]),
+        struct packet packet = {.command = PACKET_REGISTER,
+                                .id = i,
+                                .encoding = PACKET_MESSAGEPACK,
+                                .service = bytes_of_text(names[i]),
                                 .body = {(const uint8_t *)body, sizeof body - 1}};
         kit_peer_send_packets(peer, &packet, 1);
         kit_peer_expect(peer, PACKET_REFUSED, &packet);

@@ -82,7 +82,8 @@ static void calls_that_fail_say_status_and_fate(void **state)
         {2, "BAD_REQUEST (not executed): ", {"busbar", "call", "test", "no-name"}},
         {2, "refused by the handler", {"busbar", "call", "test", "refuse"}},
         {1, "APP_ERROR (executed): ", {"busbar", "call", "test", "fail", "--body", "/dev/null"}},
-        {4, "TIMEOUT (maybe executed): ",
+        {4,
+         "TIMEOUT (maybe executed): ",
          {"busbar", "call", "--timeout", "0.2", "test", "sleep", "--body", "MS"}},
         {6, "RESULT_TOO_LARGE (executed): ", {"busbar", "call", "test", "large", "--body", "SIZE"}},
     };
@@ -95,7 +96,9 @@ static void calls_that_fail_say_status_and_fate(void **state)
         const char *argv[9] = {NULL};
         for (size_t j = 0; cases[i].argv[j] != NULL; j++) {
             argv[j] = cases[i].argv[j];
-            argv[j] = strcmp(argv[j], "MS") == 0 ? ms : strcmp(argv[j], "SIZE") == 0 ? size : argv[j];
+            argv[j] = strcmp(argv[j], "MS") == 0     ? ms
+                      : strcmp(argv[j], "SIZE") == 0 ? size
+                                                     : argv[j];
         }
         struct kit_process *busbar = kit_run_command(kit, &(struct kit_command){.argv = argv});
         KIT_CODE(busbar, cases[i].code);
@@ -159,10 +162,16 @@ static void arguments_become_what_the_signature_says(void **state)
         {"typed", {"true", "2", "3", "4", "5", "6", "7", "8", "[1]", "v"}, NULL, "list of strings"},
         {"typed", {"true", "2", "3", "4", "5", "6", "7", "8"}, NULL, "takes 10 arguments"},
         {"pow", {"2", "-3"}, "[2.0,-3.0]", NULL},
-        {"pow", {"2", "9007199254740993"}, NULL, "argument 2 (\"9007199254740993\") is not a double"},
+        {"pow",
+         {"2", "9007199254740993"},
+         NULL,
+         "argument 2 (\"9007199254740993\") is not a double"},
         {"pow", {"2", "three"}, NULL, "argument 2 (\"three\") is not a double"},
         {"pow", {"2", "1e3"}, "[2.0,1000.0]", NULL},
-        {"echo", {"1", "text", "\"quoted\"", "[1,2]", "nul"}, "[1,\"text\",\"quoted\",[1,2],\"nul\"]", NULL},
+        {"echo",
+         {"1", "text", "\"quoted\"", "[1,2]", "nul"},
+         "[1,\"text\",\"quoted\",[1,2],\"nul\"]",
+         NULL},
         {"echo", {"--string", "1", "true"}, "[\"1\",\"true\"]", NULL},
         {"echo", {"--json", "1", "null"}, "[1,null]", NULL},
         {"echo", {"--json", "word"}, NULL, "argument 1 (\"word\") is not a JSON value"},
@@ -210,8 +219,8 @@ static void results_print_as_json_or_raw(void **state)
     KIT_CODE(busbar, 0);
     assert_int_equal(busbar->out_size, sizeof bytes - 1);
     assert_memory_equal(busbar->out, bytes, sizeof bytes - 1);
-    struct kit_process *absent =
-        kit_run(kit, "busbar", "call", "test", "echo", "--body", "/nowhere", NULL);
+    struct kit_process *absent = kit_run(kit, "busbar", "call", "test", "echo", "--body",
+                                         "/nowhere", NULL);
     KIT_CODE(absent, 2);
     KIT_CONTAINS(absent->err, "/nowhere");
 }
@@ -250,8 +259,8 @@ static void check_judges_a_file_and_broker_runs_busbard(void **state)
     struct kit_process *busbar = kit_run(kit, "busbar", "check", bad, NULL);
     KIT_CODE(busbar, 2);
     KIT_CONTAINS(busbar->err, "bad.yaml:3:1: ");
-    struct kit_process *broker =
-        kit_start(kit, "busbar", "broker", "--bind", "tcp://127.0.0.1:*", NULL);
+    struct kit_process *broker = kit_start(kit, "busbar", "broker", "--bind", "tcp://127.0.0.1:*",
+                                           NULL);
     kit_wait_for_text(broker, "broker_ready endpoint=tcp://127.0.0.1:", KIT_RUN_MS);
     kit_kill(broker, SIGTERM);
     assert_int_equal(kit_wait(broker, 5000), 0);
@@ -268,8 +277,8 @@ static void the_endpoint_comes_from_option_then_environment(void **state)
     const char *none[] = {"busbar", "services", NULL};
     char *right = kit->endpoint;
     kit->endpoint = NULL; /* so that the kit does not name it */
-    KIT_CODE(kit_run_command(kit, &(struct kit_command){.argv = before, .environment = environment}),
-             0);
+    KIT_CODE(
+        kit_run_command(kit, &(struct kit_command){.argv = before, .environment = environment}), 0);
     KIT_CODE(kit_run_command(kit, &(struct kit_command){.argv = after, .environment = environment}),
              0);
     KIT_CODE(kit_run_command(kit, &(struct kit_command){.argv = none, .environment = environment}),
@@ -285,14 +294,15 @@ static void bench_measures_and_leaves_nothing(void **state)
     static const char *const outstanding[] = {"1", "64"};
     struct kit *kit = *state;
     for (size_t i = 0; i < COUNT(outstanding); i++) {
-        struct kit_process *bench =
-            kit_run(kit, "busbar", "bench", "--json", "--calls", "500", "--clients", "2",
-                    "--workers", "2", "--size", "100", "--outstanding", outstanding[i], NULL);
+        struct kit_process *bench = kit_run(kit, "busbar", "bench", "--json", "--calls", "500",
+                                            "--clients", "2", "--workers", "2", "--size", "100",
+                                            "--outstanding", outstanding[i], NULL);
         KIT_CODE(bench, 0);
         for (size_t j = 0; j < COUNT(keys); j++)
             KIT_CONTAINS(bench->out, keys[j]);
     }
-    struct kit_process *human = kit_run(kit, "busbar", "bench", "--calls", "200", "--size", "0", NULL);
+    struct kit_process *human = kit_run(kit, "busbar", "bench", "--calls", "200", "--size", "0",
+                                        NULL);
     KIT_CODE(human, 0);
     KIT_CONTAINS(human->out, "calls per second");
     kit_broker(kit, NULL);
@@ -306,8 +316,8 @@ static void bench_ends_all_it_started_when_interrupted(void **state)
 {
     struct kit *kit = *state;
     char mark[32];
-    struct kit_process *bench =
-        kit_start(kit, "busbar", "bench", "--calls", "100000000", "--outstanding", "10", NULL);
+    struct kit_process *bench = kit_start(kit, "busbar", "bench", "--calls", "100000000",
+                                          "--outstanding", "10", NULL);
     snprintf(mark, sizeof mark, "bench.%d.", (int)bench->pid);
     KIT_EVENTUALLY(kit_count_processes(mark) >= 2, 20000); /* its worker and its client */
     kit_kill(bench, SIGINT);

@@ -13,8 +13,8 @@ enum {
 /* Serves a shell command as `it`. */
 static struct kit_process *serve(struct kit *kit, const char *command)
 {
-    struct kit_process *process =
-        kit_start(kit, "busbar", "serve", "it", "--", "/bin/sh", "-c", command, NULL);
+    struct kit_process *process = kit_start(kit, "busbar", "serve", "it", "--", "/bin/sh", "-c",
+                                            command, NULL);
     kit_wait_for_text(process, "serving it (run) at tcp://127.0.0.1:", KIT_RUN_MS);
     return process;
 }
@@ -22,8 +22,8 @@ static struct kit_process *serve(struct kit *kit, const char *command)
 static struct kit_process *call_it(struct kit *kit, const void *input, size_t size)
 {
     const char *argv[] = {"busbar", "call", "it", "run", "--body", "-", NULL};
-    return kit_run_command(
-        kit, &(struct kit_command){.argv = argv, .input = input, .input_size = size});
+    return kit_run_command(kit,
+                           &(struct kit_command){.argv = argv, .input = input, .input_size = size});
 }
 
 static void a_program_gets_the_body_and_its_output_is_the_result(void **state)
@@ -103,8 +103,8 @@ static void a_command_that_is_not_there_is_told_at_once(void **state)
 {
     struct kit *kit = *state;
     kit_broker(kit, NULL);
-    struct kit_process *busbar =
-        kit_run(kit, "busbar", "serve", "it", "--", "no-such-command-anywhere", NULL);
+    struct kit_process *busbar = kit_run(kit, "busbar", "serve", "it", "--",
+                                         "no-such-command-anywhere", NULL);
     KIT_CODE(busbar, 127);
     KIT_CONTAINS(busbar->err, "no-such-command-anywhere: command not found");
     const char *file = kit_file(kit, "text", "no program\n");
@@ -117,8 +117,8 @@ static void the_deadline_of_a_call_kills_the_program_and_its_children(void **sta
     struct kit *kit = *state;
     kit_broker(kit, NULL);
     serve(kit, "sleep 98765 & sleep 98764");
-    struct kit_process *busbar =
-        kit_run(kit, "busbar", "call", "--timeout", "300ms", "it", "run", NULL);
+    struct kit_process *busbar = kit_run(kit, "busbar", "call", "--timeout", "300ms", "it", "run",
+                                         NULL);
     KIT_CODE(busbar, 4);
     KIT_EVENTUALLY(kit_count_processes("9876") == 1, 3000); /* the server's own command line */
 }
@@ -159,8 +159,8 @@ static void programs_run_side_by_side(void **state)
     struct kit *kit = *state;
     struct kit_process *calls[CALLS];
     kit_broker(kit, NULL);
-    struct kit_process *process =
-        kit_start(kit, "busbar", "serve", "--threads", "4", "it", "sleep", "0.7", NULL);
+    struct kit_process *process = kit_start(kit, "busbar", "serve", "--threads", "4", "it", "sleep",
+                                            "0.7", NULL);
     kit_wait_for_text(process, "serving it", KIT_RUN_MS);
     uint64_t started = kit_now_ms();
     for (size_t i = 0; i < CALLS; i++)

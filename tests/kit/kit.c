@@ -100,7 +100,8 @@ size_t kit_count_processes(const char *text)
     assert_non_null(processes);
     size_t count = 0;
     for (struct dirent *entry; (entry = readdir(processes)) != NULL;)
-        count += isdigit((unsigned char)entry->d_name[0]) && is_in_command_line(entry->d_name, text);
+        count += isdigit((unsigned char)entry->d_name[0]) &&
+                 is_in_command_line(entry->d_name, text);
     closedir(processes);
     return count;
 }

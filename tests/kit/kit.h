@@ -48,15 +48,14 @@ int kit_teardown(void **state);
 
 /* All members but `argv` may be 0. */
 struct kit_command {
-    const char *const *argv;        /* [0] is looked up in the build, else in the PATH */
-    const void *input;              /* its stdin; else it is empty */
+    const char *const *argv; /* [0] is looked up in the build, else in the PATH */
+    const void *input;       /* its stdin; else it is empty */
     size_t input_size;
     const char *const *environment; /* "NAME=value", …, NULL; added to our own */
 };
 
 struct kit_process *kit_start_command(struct kit *kit, const struct kit_command *command);
-struct kit_process *kit_start(struct kit *kit, const char *program, ...)
-    __attribute__((sentinel));
+struct kit_process *kit_start(struct kit *kit, const char *program, ...) __attribute__((sentinel));
 
 /* Starts and waits: `code`, `out` and `err` tell how it went. */
 struct kit_process *kit_run_command(struct kit *kit, const struct kit_command *command);
@@ -72,6 +71,9 @@ void kit_read(struct kit_process *process);
 
 /* Waits until stdout or stderr contains the text. */
 void kit_wait_for_text(struct kit_process *process, const char *text, unsigned timeout_ms);
+
+/* The same without waiting: has it said that? */
+bool kit_has_said(struct kit_process *process, const char *text);
 
 /* Starts busbard on a port the kernel chooses, with more arguments, and waits until it listens. */
 struct kit_process *kit_broker(struct kit *kit, ...) __attribute__((sentinel));

@@ -133,8 +133,8 @@ static bool next_message(struct kit_peer *peer, unsigned timeout_ms)
     struct bytes attachment;
     if (second != NULL)
         attachment = frame_bytes(second);
-    enum packet_error error =
-        bundle_open(&peer->reader, frame_bytes(first), second != NULL ? &attachment : NULL);
+    enum packet_error error = bundle_open(&peer->reader, frame_bytes(first),
+                                          second != NULL ? &attachment : NULL);
     if (error != PACKET_ERROR_NONE)
         fail_msg("the broker sent what is no bundle: %s", packet_error_text(error));
     return true;

@@ -11,8 +11,6 @@
 
 #include "tests/kit/internal.h"
 
-extern char **environ;
-
 enum {
     ARGUMENTS_MAX = 64,
     PATH_BYTES = 4096,
@@ -248,13 +246,18 @@ void kit_kill(struct kit_process *process, int signal_number)
         kill(process->pid, signal_number);
 }
 
+bool kit_has_said(struct kit_process *process, const char *text)
+{
+    kit_read(process);
+    return strstr(process->out, text) != NULL || strstr(process->err, text) != NULL;
+}
+
 void kit_wait_for_text(struct kit_process *process, const char *text, unsigned timeout_ms)
 {
     uint64_t until = kit_now_ms() + kit_time(timeout_ms);
     for (;;) {
         bool running = kit_is_running(process);
-        kit_read(process);
-        if (strstr(process->out, text) != NULL || strstr(process->err, text) != NULL)
+        if (kit_has_said(process, text))
             return;
         if (!running || kit_now_ms() > until)
             fail_msg("%s %s without having said \"%s\" but:\n%s%s", process->name,

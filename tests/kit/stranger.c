@@ -67,7 +67,8 @@ static void receive(int fd, void *data, size_t size)
 void stranger_shake_hands(int fd)
 {
     static const char ready[] = "\5READY\13Socket-Type\0\0\0\6DEALER\10Identity\0\0\0";
-    uint8_t greeting[GREETING_SIZE] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0, 'N', 'U', 'L', 'L'};
+    uint8_t greeting[GREETING_SIZE] = {0xff, 0,    0, 0, 0,   0,   0,   0,
+                                       1,    0x7f, 3, 0, 'N', 'U', 'L', 'L'};
     assert_true(stranger_send(fd, greeting, sizeof greeting));
     receive(fd, greeting, sizeof greeting);
     assert_true(stranger_send_frame(fd, STRANGER_COMMAND, ready, sizeof ready));

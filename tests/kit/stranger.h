@@ -5,7 +5,7 @@
 #include "tests/kit/kit.h"
 
 enum {
-    STRANGER_MORE = 1,    /* flags of a frame */
+    STRANGER_MORE = 1, /* flags of a frame */
     STRANGER_LONG = 2,
     STRANGER_COMMAND = 4,
 };

@@ -25,8 +25,11 @@ void fake_broker_open(struct fake_broker *broker, const char *endpoint)
     int none = 0;
     size_t size = sizeof broker->endpoint;
     *broker = (struct fake_broker){
-        .welcome = {.epoch = 77, .token = 42, .body_limit = FAKE_BODY_LIMIT,
-                    .heartbeat_interval = 1000, .heartbeat_liveness = 3},
+        .welcome = {.epoch = 77,
+                    .token = 42,
+                    .body_limit = FAKE_BODY_LIMIT,
+                    .heartbeat_interval = 1000,
+                    .heartbeat_liveness = 3},
     };
     broker->context = zmq_ctx_new();
     broker->router = zmq_socket(broker->context, ZMQ_ROUTER);
@@ -132,7 +135,8 @@ static void fake_broker_put_welcome(struct fake_broker *broker)
 {
     uint8_t body[WELCOME_SIZE];
     welcome_write(body, &broker->welcome);
-    fake_broker_put(broker, (struct packet){.command = PACKET_WELCOME, .id = broker->welcome.token,
+    fake_broker_put(broker, (struct packet){.command = PACKET_WELCOME,
+                                            .id = broker->welcome.token,
                                             .body = {body, sizeof body}});
 }
 
@@ -153,21 +157,25 @@ void fake_broker_reset(struct fake_broker *broker, uint8_t command, uint64_t id)
     uint8_t body[RESET_SIZE];
     const struct reset reset = {.epoch = broker->welcome.epoch, .command = command};
     reset_write(body, &reset);
-    fake_broker_send(broker, &(struct packet){.command = PACKET_RESET, .id = id,
-                                              .body = {body, sizeof body}});
+    fake_broker_send(
+        broker, &(struct packet){.command = PACKET_RESET, .id = id, .body = {body, sizeof body}});
 }
 
 void fake_broker_reply(struct fake_broker *broker, uint64_t id, struct bytes body)
 {
-    fake_broker_send(broker, &(struct packet){.command = PACKET_REPLY, .id = id,
-                                              .fate = BUSBAR_EXECUTED, .body = body});
+    fake_broker_send(
+        broker,
+        &(struct packet){.command = PACKET_REPLY, .id = id, .fate = BUSBAR_EXECUTED, .body = body});
 }
 
 void fake_broker_error(struct fake_broker *broker, uint64_t id, uint8_t status, uint8_t fate,
                        const char *text)
 {
-    fake_broker_send(broker, &(struct packet){.command = PACKET_ERROR, .id = id, .status = status,
-                                              .fate = fate, .body = bytes_of_text(text)});
+    fake_broker_send(broker, &(struct packet){.command = PACKET_ERROR,
+                                              .id = id,
+                                              .status = status,
+                                              .fate = fate,
+                                              .body = bytes_of_text(text)});
 }
 
 static bool is_named(const struct packet *packet, const char *service)
@@ -184,12 +192,14 @@ static void echo_call(struct fake_broker *broker, const struct packet *packet)
     if (is_named(packet, "slow"))
         sleep_ms(100);
     if (is_named(packet, "echo") || is_named(packet, "slow"))
-        fake_broker_put(broker, (struct packet){.command = PACKET_REPLY, .id = packet->id,
+        fake_broker_put(broker, (struct packet){.command = PACKET_REPLY,
+                                                .id = packet->id,
                                                 .fate = BUSBAR_EXECUTED,
                                                 .encoding = packet->encoding,
                                                 .body = packet->body});
     else
-        fake_broker_put(broker, (struct packet){.command = PACKET_ERROR, .id = packet->id,
+        fake_broker_put(broker, (struct packet){.command = PACKET_ERROR,
+                                                .id = packet->id,
                                                 .status = BUSBAR_NO_SERVICE,
                                                 .body = bytes_of_text("nobody is called that")});
 }
@@ -205,7 +215,8 @@ static void echo_packet(struct fake_broker *broker, const struct packet *packet)
         break;
     case PACKET_CANCEL:
         atomic_fetch_add(&broker->cancels, 1);
-        fake_broker_put(broker, (struct packet){.command = PACKET_ERROR, .id = packet->id,
+        fake_broker_put(broker, (struct packet){.command = PACKET_ERROR,
+                                                .id = packet->id,
                                                 .status = BUSBAR_CANCELLED,
                                                 .fate = BUSBAR_MAYBE_EXECUTED});
         break;

@@ -341,9 +341,11 @@ static void errors_of_the_broker_are_handed_on_as_they_are(void **state)
         struct busbar_reply *reply = NULL;
         uint64_t id = start(fixture, &echo);
         (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
-        fake_broker_send(&fixture->broker,
-                         &(struct packet){.command = PACKET_ERROR, .id = id, .timeout = 250,
-                                          .status = cases[i].status, .fate = cases[i].fate});
+        fake_broker_send(&fixture->broker, &(struct packet){.command = PACKET_ERROR,
+                                                            .id = id,
+                                                            .timeout = 250,
+                                                            .status = cases[i].status,
+                                                            .fate = cases[i].fate});
         assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
         assert_int_equal(busbar_reply_status(reply), cases[i].seen);
         assert_int_equal(busbar_reply_fate(reply), cases[i].seen_fate);

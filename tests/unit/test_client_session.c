@@ -116,13 +116,12 @@ static void without_a_broker_a_short_deadline_is_kept(void **state)
     char endpoint[128];
     struct busbar_client *client = NULL;
     struct busbar_reply *reply = NULL;
-    struct busbar_call call = echo;
     (void)state;
     unused_endpoint(endpoint, sizeof endpoint);
     const struct busbar_client_options options = {.broker = endpoint, .timeout_ms = 150};
     assert_int_equal(busbar_client_new(&client, &options), BUSBAR_OK);
     uint64_t began = clock_ns();
-    assert_int_equal(busbar_client_call(client, &call, &reply), BUSBAR_TIMEOUT);
+    assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_TIMEOUT);
     assert_in_range((clock_ns() - began) / 1000000, 150, 250);
     assert_int_equal(busbar_reply_fate(reply), BUSBAR_NOT_EXECUTED);
     assert_non_null(strstr(busbar_reply_error(reply), endpoint));
@@ -135,8 +134,8 @@ static void a_host_that_cannot_be_resolved_is_named(void **state)
     struct busbar_client *client = NULL;
     struct busbar_reply *reply = NULL;
     (void)state;
-    const struct busbar_client_options options = {
-        .broker = "ipc:///nonexistent/directory/socket", .connect_timeout_ms = 200};
+    const struct busbar_client_options options = {.broker = "ipc:///nonexistent/directory/socket",
+                                                  .connect_timeout_ms = 200};
     assert_int_equal(busbar_client_new(&client, &options), BUSBAR_OK);
     assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_BROKER_LOST);
     assert_non_null(strstr(busbar_reply_error(reply), options.broker));
@@ -172,15 +171,14 @@ static void sent_calls_end_as_maybe_executed_when_the_broker_dies(void **state)
     end_with(fixture, BUSBAR_BROKER_LOST, BUSBAR_MAYBE_EXECUTED, fixture->broker.endpoint);
 }
 
-static void replies_that_arrived_before_the_loss_count(void **state)
+static void a_reply_before_the_goodbye_counts(void **state)
 {
     struct fixture *fixture = *state;
     open_session(fixture);
     uint64_t id = start(fixture, &echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reply(&fixture->broker, id, bytes_of_text("in time"));
-    sleep_ms(50);
-    replace_broker(fixture);
+    fake_broker_send(&fixture->broker, &(struct packet){.command = PACKET_BYE});
     sleep_ms(50);
     end_with(fixture, BUSBAR_OK, BUSBAR_EXECUTED, NULL);
 }
@@ -191,6 +189,7 @@ static void calls_succeed_again_within_a_second_of_the_brokers_return(void **sta
     open_session(fixture);
     replace_broker(fixture);
     uint64_t began = clock_ms();
+    sleep_ms(20); /* a client in the middle of its calls would lose one with the old broker */
     (void)start(fixture, &echo);
     struct packet hello = fake_broker_expect(&fixture->broker, PACKET_HELLO);
     struct hello body;
@@ -221,8 +220,7 @@ static void calls_that_a_reset_names_are_sent_again_once(void **state)
         fake_broker_reply(&fixture->broker, call.id, call.body);
         end_with(fixture, BUSBAR_OK, BUSBAR_EXECUTED, NULL);
     }
-    struct packet none;
-    assert_false(fake_broker_next(&fixture->broker, &none, 50));
+    assert_false(fake_broker_next(&fixture->broker, &(struct packet){0}, 50));
 }
 
 static void a_call_that_is_reset_again_ends_unexecuted(void **state)
@@ -325,7 +323,8 @@ static void garbage_is_counted_and_calls_go_on(void **state)
     const struct connection *connection = &fixture->client->connection;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fake_broker_send_bytes(&fixture->broker, cases[i].bytes, cases[i].size, false);
-        (void)fake_broker_next(&fixture->broker, &none, 10);
+        for (int wait = 0; wait < 100 && connection->malformed <= i; wait++)
+            (void)fake_broker_next(&fixture->broker, &none, 10);
         assert_int_equal(connection->malformed, i + 1);
     }
     /* Many frames are one message. */
@@ -360,14 +359,13 @@ static void too_much_that_waits_is_busy(void **state)
     free(body);
 }
 
-static void an_inproc_broker_needs_no_events_of_the_link(void **state)
+static void nobody_behind_inproc_is_a_timeout(void **state)
 {
-    /* Both sides in the one context of the library. */
     struct busbar_client *client = NULL;
     struct busbar_reply *reply = NULL;
     (void)state;
-    const struct busbar_client_options options = {
-        .broker = "inproc://nobody-is-bound-here", .timeout_ms = 300};
+    const struct busbar_client_options options = {.broker = "inproc://nobody-is-bound-here",
+                                                  .timeout_ms = 300};
     assert_int_equal(busbar_client_new(&client, &options), BUSBAR_OK);
     assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_TIMEOUT);
     assert_non_null(strstr(busbar_reply_error(reply), options.broker));
@@ -385,7 +383,7 @@ int main(void)
         cmocka_unit_test(a_host_that_cannot_be_resolved_is_named),
         TEST(calls_wait_for_a_broker_that_comes_in_time),
         TEST(sent_calls_end_as_maybe_executed_when_the_broker_dies),
-        TEST(replies_that_arrived_before_the_loss_count),
+        TEST(a_reply_before_the_goodbye_counts),
         TEST(calls_succeed_again_within_a_second_of_the_brokers_return),
         TEST(calls_that_a_reset_names_are_sent_again_once),
         TEST(a_call_that_is_reset_again_ends_unexecuted),
@@ -395,7 +393,7 @@ int main(void)
         TEST(a_silent_broker_is_asked_and_then_given_up),
         TEST(garbage_is_counted_and_calls_go_on),
         TEST(too_much_that_waits_is_busy),
-        cmocka_unit_test(an_inproc_broker_needs_no_events_of_the_link),
+        cmocka_unit_test(nobody_behind_inproc_is_a_timeout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

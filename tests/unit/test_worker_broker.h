@@ -93,6 +93,14 @@ static inline void fake_down(struct fake *fake)
     fake->socket = NULL;
 }
 
+/* Forgets what was heard. */
+static inline void fake_forget(struct fake *fake)
+{
+    for (size_t i = 0; i < fake->count; i++)
+        free(fake->heard[i].bytes);
+    fake->count = 0;
+}
+
 /* The broker's successor: another epoch at the same endpoint. */
 static inline void fake_restart(struct fake *fake)
 {
@@ -106,8 +114,7 @@ static inline void fake_restart(struct fake *fake)
 static inline void fake_destroy(struct fake **fake)
 {
     struct fake *gone = STEAL(*fake);
-    for (size_t i = 0; i < gone->count; i++)
-        free(gone->heard[i].bytes);
+    fake_forget(gone);
     if (gone->socket != NULL)
         fake_down(gone);
     bundle_pool_destroy(&gone->pool);
@@ -196,6 +203,7 @@ static inline void fake_keep(struct fake *fake, const struct packet *packet)
     assert_true(fake->count < FAKE_HEARD_MAX);
     struct heard *heard = &fake->heard[fake->count++];
     heard->packet = *packet;
+    heard->taken = false;
     heard->at = clock_ms();
     heard->bytes = malloc(names + packet->body.size + 1);
     memcpy(heard->bytes, packet->service.data, names);

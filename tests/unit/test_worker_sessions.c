@@ -350,20 +350,36 @@ static void a_stop_answers_what_was_started_and_returns_the_rest(void **test)
     fake_flush(state->fake);
     while (state->entered == 0)
         usleep(1000);
+    state->fake->mute_deregister = true;
     busbar_worker_stop(state->worker);
     fake_expect(state->fake, PACKET_GOAWAY);
     fake_call(state->fake, 11, "echo", "crossed the GOAWAY");
     for (uint64_t id = 2; id <= 11; id++)
         fake_expect_id(state->fake, PACKET_RETURN, id);
+    fake_send(state->fake, &state->fake->peer,
+              &(struct packet){.command = PACKET_DEREGISTERED,
+                               .id = fake_expect(state->fake, PACKET_DEREGISTER)->packet.id});
+    fake_call(state->fake, 12, "echo", "against the rules");
+    fake_expect_id(state->fake, PACKET_RETURN, 12);
     assert_null(fake_find(state->fake, PACKET_BYE, NULL));
     state->go = true;
     assert_int_equal(fake_expect(state->fake, PACKET_REPLY)->packet.id, 1);
     fake_expect(state->fake, PACKET_BYE);
     assert_int_equal(busbar_worker_run(state->worker), BUSBAR_OK);
     busbar_worker_stats(state->worker, &stats);
-    assert_int_equal(stats.returned, 10);
+    assert_int_equal(stats.returned, 11);
     assert_int_equal(stats.replies, 1);
     busbar_worker_destroy(&state->worker);
+}
+
+static void a_broker_that_does_not_confirm_the_end_is_not_waited_for(void **test)
+{
+    struct state *state = *test;
+    start(state);
+    state->fake->mute_deregister = true;
+    uint64_t before = clock_ms();
+    fake_stop(state->fake, &state->worker);
+    assert_in_range(clock_ms() - before, 500, 2500);
 }
 
 static void a_handler_that_does_not_end_is_left_running(void **test)
@@ -461,6 +477,7 @@ int main(void)
         TEST(a_broker_that_is_silent_is_left),
         TEST(a_session_the_broker_forgot_is_opened_again),
         TEST(a_stop_answers_what_was_started_and_returns_the_rest),
+        TEST(a_broker_that_does_not_confirm_the_end_is_not_waited_for),
         TEST(a_handler_that_does_not_end_is_left_running),
         TEST(a_signal_handler_may_stop_a_worker),
         TEST(a_worker_that_was_stopped_before_it_ran_ends_at_once),

@@ -105,6 +105,11 @@ enum busbar_status busbar_client_new(struct busbar_client **ret,
 /* Ends the session in order. Outstanding calls are cancelled; their callbacks run with CANCELLED. */
 void busbar_client_destroy(struct busbar_client **client);
 
+/*
+ * The outcome of a call. The callback owns the reply; what it leaves in `*reply` is destroyed for
+ * it. It may start, cancel and flush calls on its client; waiting on it, processing it and
+ * destroying it (which then does nothing) are refused with BAD_ARGUMENT until the callback returns.
+ */
 typedef void busbar_reply_fn(struct busbar_reply **reply, void *context);
 
 /* One call. `service` and `method` are needed, all else may be 0; `reserved` must be. */
@@ -133,7 +138,8 @@ enum busbar_status busbar_client_call(struct busbar_client *client, const struct
  * Starts a call and returns at once. Its outcome comes to the call's callback, which owns the
  * reply, or, without one, from busbar_client_wait. `ret_id`, if not NULL, receives a number for
  * busbar_client_cancel. Anything but OK means that no outcome will come: BAD_ARGUMENT,
- * BAD_REQUEST (a name outside the grammar), TOO_LARGE, NO_MEMORY, FORKED.
+ * BAD_REQUEST (a name outside the grammar), TOO_LARGE, BUSY (64 MiB wait to be sent already),
+ * NO_MEMORY, SYSTEM, FORKED.
  * What was started leaves with the next process, wait, call or flush, so that calls started
  * together travel together.
  */
@@ -152,7 +158,8 @@ enum busbar_status busbar_client_wait(struct busbar_client *client, uint32_t tim
 /* Sends what was started, as far as it goes without waiting. */
 enum busbar_status busbar_client_flush(struct busbar_client *client);
 
-/* Asks for a call to be cancelled; its one outcome still comes, CANCELLED or what was under way. */
+/* Asks for a call to be cancelled; its one outcome still comes, CANCELLED or what was under way.
+ * NOTHING if the id names no outstanding call, for instance one that has its outcome already. */
 enum busbar_status busbar_client_cancel(struct busbar_client *client, uint64_t id);
 
 /* Calls started and without outcome, and outcomes not yet taken by busbar_client_wait. */
