@@ -15,7 +15,7 @@ struct arrival {
     struct broker *broker;
     struct session *session; /* NULL while the peer has none; a handler may end it */
     const struct message *message;
-    const struct packet *packet;
+    struct packet packet;
     struct blob *attached;
 };
 
@@ -43,10 +43,10 @@ static void answer_reset(const struct arrival *arrival)
 {
     uint8_t body[RESET_SIZE];
     reset_write(body, &(struct reset){.epoch = arrival->broker->epoch,
-                                      .command = arrival->packet->command});
+                                      .command = arrival->packet.command});
     arrival->broker->counters.resets++;
     answer(arrival, &(struct packet){.command = PACKET_RESET,
-                                     .id = arrival->packet->id,
+                                     .id = arrival->packet.id,
                                      .body = {.data = body, .size = sizeof body}});
 }
 
@@ -54,7 +54,7 @@ static void answer_registry(const struct arrival *arrival, enum packet_command d
                             enum busbar_status status, const char *reason)
 {
     struct packet packet = {.command = (uint8_t)(status == BUSBAR_OK ? done : PACKET_REFUSED),
-                            .id = arrival->packet->id,
+                            .id = arrival->packet.id,
                             .status = (uint8_t)status,
                             .fate = BUSBAR_NOT_EXECUTED};
     if (status != BUSBAR_OK)
@@ -66,9 +66,9 @@ static void on_hello(struct arrival *arrival)
 {
     struct broker *broker = arrival->broker;
     struct hello hello;
-    if (!hello_read(arrival->packet->body, &hello)) {
+    if (!hello_read(arrival->packet.body, &hello)) {
         broker->counters.malformed++;
-        answer_error(arrival, arrival->packet->id, BUSBAR_BAD_REQUEST, "HELLO is too short");
+        answer_error(arrival, arrival->packet.id, BUSBAR_BAD_REQUEST, "HELLO is too short");
         return;
     }
     socket_watch(broker); /* ends a dead peer's session before its descriptor names this one */
@@ -80,7 +80,7 @@ static void on_hello(struct arrival *arrival)
     }
     if (broker->sessions.by_id.count >= broker->settings.session_limit) {
         broker->counters.sessions_refused++;
-        answer_error(arrival, arrival->packet->id, BUSBAR_BUSY, "the broker has too many peers");
+        answer_error(arrival, arrival->packet.id, BUSBAR_BUSY, "the broker has too many peers");
         return;
     }
     int fd = message_fd(arrival->message);
@@ -105,11 +105,11 @@ static void on_register(struct arrival *arrival)
 {
     struct broker *broker = arrival->broker;
     struct session *session = arrival->session;
-    struct bytes name = arrival->packet->service;
+    struct bytes name = arrival->packet.service;
     struct registration registration = {0};
     const char *reason = "";
     enum busbar_status status = registration_decode(
-        &registration, arrival->packet->body.data, arrival->packet->body.size, &reason);
+        &registration, arrival->packet.body.data, arrival->packet.body.size, &reason);
     if (status == BUSBAR_OK)
         status = router_register(&broker->router, &session->peer, name, &registration, &reason);
     answer_registry(arrival, PACKET_REGISTERED, status, reason);
@@ -128,13 +128,13 @@ static void on_deregister(struct arrival *arrival)
     const char *reason = "";
     enum busbar_status status =
         router_deregister(&arrival->broker->router, &arrival->session->peer,
-                          arrival->packet->service, &reason);
+                          arrival->packet.service, &reason);
     answer_registry(arrival, PACKET_DEREGISTERED, status, reason);
 }
 
 static void on_credit(struct arrival *arrival)
 {
-    router_credit(&arrival->broker->router, &arrival->session->peer, arrival->packet->id,
+    router_credit(&arrival->broker->router, &arrival->session->peer, arrival->packet.id,
                   arrival->broker->now);
 }
 
@@ -146,28 +146,28 @@ static bool is_to_the_bus(const struct packet *packet)
 static void on_call(struct arrival *arrival)
 {
     struct broker *broker = arrival->broker;
-    if (is_to_the_bus(arrival->packet))
-        builtin_call(broker, arrival->session, arrival->packet);
+    if (is_to_the_bus(&arrival->packet))
+        builtin_call(broker, arrival->session, &arrival->packet);
     else
-        router_call(&broker->router, &arrival->session->peer, arrival->packet, arrival->attached,
+        router_call(&broker->router, &arrival->session->peer, &arrival->packet, arrival->attached,
                     broker->now);
 }
 
 static void on_reply(struct arrival *arrival)
 {
-    router_reply(&arrival->broker->router, &arrival->session->peer, arrival->packet,
+    router_reply(&arrival->broker->router, &arrival->session->peer, &arrival->packet,
                  arrival->attached, arrival->broker->now);
 }
 
 static void on_cancel(struct arrival *arrival)
 {
-    router_cancel(&arrival->broker->router, &arrival->session->peer, arrival->packet->id,
+    router_cancel(&arrival->broker->router, &arrival->session->peer, arrival->packet.id,
                   arrival->broker->now);
 }
 
 static void on_return(struct arrival *arrival)
 {
-    router_return(&arrival->broker->router, &arrival->session->peer, arrival->packet,
+    router_return(&arrival->broker->router, &arrival->session->peer, &arrival->packet,
                   arrival->attached, arrival->broker->now);
 }
 
@@ -175,14 +175,14 @@ static void on_return(struct arrival *arrival)
 static void on_heartbeat(struct arrival *arrival)
 {
     struct broker *broker = arrival->broker;
-    struct session *named = session_find_token(&broker->sessions, arrival->packet->id);
+    struct session *named = session_find_token(&broker->sessions, arrival->packet.id);
     broker->counters.heartbeats++;
     if (named == NULL) {
         answer_reset(arrival);
         return;
     }
     named->last_seen = broker->now;
-    answer(arrival, &(struct packet){.command = PACKET_HEARTBEAT, .id = arrival->packet->id});
+    answer(arrival, &(struct packet){.command = PACKET_HEARTBEAT, .id = arrival->packet.id});
 }
 
 /* What each command means, and whether it takes a session. */
@@ -207,7 +207,7 @@ static const struct {
 static void packet_handle(struct arrival *arrival)
 {
     struct broker *broker = arrival->broker;
-    uint8_t command = arrival->packet->command;
+    uint8_t command = arrival->packet.command;
     char text[64];
     if (arrival->session == NULL && !HANDLERS[command].without_session) {
         if (command != PACKET_BYE)
@@ -215,7 +215,7 @@ static void packet_handle(struct arrival *arrival)
     } else if (HANDLERS[command].handle == NULL) {
         broker->counters.unknown_commands++;
         snprintf(text, sizeof text, "unknown command 0x%02x", command);
-        answer_error(arrival, arrival->packet->id, BUSBAR_UNSUPPORTED, text);
+        answer_error(arrival, arrival->packet.id, BUSBAR_UNSUPPORTED, text);
     } else {
         HANDLERS[command].handle(arrival);
     }
@@ -235,13 +235,11 @@ static void message_refuse(const struct arrival *arrival, uint64_t id, enum pack
 
 static void bundle_handle(struct arrival *arrival, struct bundle_reader *reader)
 {
-    struct packet packet;
-    arrival->packet = &packet;
     while (!bundle_is_done(reader)) {
-        packet.id = 0;
-        enum packet_error error = bundle_read(reader, &packet);
+        arrival->packet.id = 0;
+        enum packet_error error = bundle_read(reader, &arrival->packet);
         if (error != PACKET_ERROR_NONE) {
-            message_refuse(arrival, packet.id, error);
+            message_refuse(arrival, arrival->packet.id, error);
             return;
         }
         arrival->broker->packets++;

@@ -50,7 +50,7 @@ static const struct provider *method_pick(struct method *method, const struct pe
     uint32_t least = UINT32_MAX;
     for (size_t i = 0; i < count && least > 0; i++) {
         const struct peer *worker = method->providers[at].export->worker;
-        if (worker->load < least && peer_has_credit(worker) && worker != except) {
+        if (worker != except && worker->load < least && peer_has_credit(worker)) {
             least = worker->load;
             best = &method->providers[at];
             best_at = at;
