@@ -81,6 +81,7 @@ static void plan_stop(struct busbar_worker *worker, struct turn *turn)
         registrar_leave(worker);
     }
     turn->draining = worker->phase == WORKER_DRAINING;
+    worker->leader.draining = turn->draining;
     turn->stop_at = worker->stop_at;
     if (turn->draining)
         request_list_move(&turn->returns, &worker->queue);
@@ -101,11 +102,13 @@ static void plan(struct busbar_worker *worker, struct turn *turn)
         plan_credit(worker, turn, now_ns);
         plan_returns(worker, turn, now_ns);
     }
-    worker->returned += turn->returns.count;
+    worker->returned += turn->returns.count + worker->leader.returned;
+    worker->leader.returned = 0;
     worker->leader.room = WORKER_QUEUE_MAX - worker->queue.count;
-    turn->heartbeat_lost = worker->heartbeat_lost.session != 0;
     turn->services_at = worker->services_at;
-    turn->may_wait = worker->queue.count == 0 || worker->running >= worker->threads;
+    turn->heartbeat_lost = worker->heartbeat_lost.session != 0;
+    turn->may_wait = !turn->heartbeat_lost &&
+                     (worker->queue.count == 0 || worker->running >= worker->threads);
     if (worker->queue.count > 0)
         turn->wait_ms = QUEUED_LOOK_MS;
 }
@@ -127,7 +130,7 @@ static void say(struct busbar_worker *worker, struct turn *turn)
     if (turn->drain)
         session_put(worker, PACKET_GOAWAY, 0);
     LIST_EACH(node, &turn->returns.list)
-        session_put(worker, PACKET_RETURN, CONTAINER_OF(node, struct busbar_request, link)->to.id);
+        session_return(worker, CONTAINER_OF(node, struct busbar_request, link));
     request_list_discard(&turn->returns, &leader->spare);
 }
 
@@ -164,31 +167,39 @@ static int wait_timeout(const struct busbar_worker *worker, const struct turn *t
     return wait > INT32_MAX ? INT32_MAX : (int)wait;
 }
 
-static void sleep_until_something_comes(struct busbar_worker *worker, const struct turn *turn)
+/* Polls; returns how many messages may be there: one, as long as calls come one by one. */
+static unsigned poll_connection(struct busbar_worker *worker, const struct turn *turn)
 {
     struct leader *leader = &worker->leader;
     int fds[CONNECTION_FDS];
     struct pollfd polled[CONNECTION_FDS + 1] = {{.fd = worker->wake_fd, .events = POLLIN}};
-    if (!connection_is_idle(&leader->connection))
-        return;
     connection_fds(&leader->connection, fds);
     for (int i = 0; i < CONNECTION_FDS; i++)
         polled[i + 1] = (struct pollfd){.fd = fds[i], .events = POLLIN};
-    poll(polled, CONNECTION_FDS + 1, wait_timeout(worker, turn));
+    int ready = poll(polled, CONNECTION_FDS + 1, wait_timeout(worker, turn));
     if (polled[0].revents != 0)
         wake_clear(worker->wake_fd);
+    if (ready <= 0)
+        return MESSAGES_PER_TURN;
+    return ready > (polled[0].revents != 0) ? 1 : 0;
 }
 
-/* Something that stands in the outbox of answers without being sendable must not keep the leader
- * from sleeping: without a session there is none. */
-static void wait_for_work(struct busbar_worker *worker, const struct turn *turn)
+/*
+ * Waits for something to do, if there is nothing and the turn may wait. Returns how many messages
+ * to take in now: each look into an empty socket costs system calls, so none is taken that the next
+ * turn can take as well.
+ */
+static unsigned wait_for_work(struct busbar_worker *worker, const struct turn *turn)
 {
     struct leader *leader = &worker->leader;
+    if (!turn->may_wait || !connection_is_idle(&leader->connection))
+        return MESSAGES_PER_TURN;
     if (!answers_sleep(&worker->answers) && !leader->blocked)
-        return;
-    sleep_until_something_comes(worker, turn);
+        return 0;
+    unsigned messages = poll_connection(worker, turn);
     answers_awake(&worker->answers);
     leader->now = clock_ms();
+    return messages;
 }
 
 /* After a restart for which no socket could be had. */
@@ -229,7 +240,6 @@ static bool is_over(const struct busbar_worker *worker, const struct turn *turn)
 static bool work(struct busbar_worker *worker, struct turn *turn)
 {
     struct leader *leader = &worker->leader;
-    leader->stirred = false;
     if (leader->connection.state == CONNECTION_CLOSED)
         reopen(worker, turn);
     say(worker, turn);
@@ -238,11 +248,9 @@ static bool work(struct busbar_worker *worker, struct turn *turn)
         end(worker, turn);
         return true;
     }
-    bool more = connection_process(&leader->connection, leader->now, MESSAGES_PER_TURN);
-    if (!more && !leader->stirred && turn->may_wait) {
-        wait_for_work(worker, turn);
-        connection_process(&leader->connection, leader->now, MESSAGES_PER_TURN);
-    }
+    unsigned messages = wait_for_work(worker, turn);
+    if (messages > 0)
+        connection_process(&leader->connection, leader->now, messages);
     if (turn->heartbeat_lost)
         session_heartbeat(worker);
     check_greeting(leader);

@@ -55,8 +55,8 @@ static void request_release(struct busbar_request *request)
 {
     struct service *service = request->method->service;
     blob_unref(&request->frame);
+    blob_unref(&request->envelope);
     service_unref(&service);
-    request->method = NULL;
 }
 
 bool request_unref(struct busbar_request *request)

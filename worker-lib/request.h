@@ -14,9 +14,12 @@ struct busbar_request {
     struct list link; /* in one of the worker's lists */
     struct busbar_worker *worker;
     const struct method *method;
-    struct blob *frame; /* what the body lies in */
+    struct blob *frame;    /* what the body lies in */
+    struct blob *envelope; /* what the metadata lie in, if there are any */
+    struct bytes metadata; /* not read here; goes back with a request that is returned */
     struct bytes body;
     uint8_t encoding;
+    bool attached; /* the body came as a frame of its own */
     bool kept; /* holds a reference to the worker */
     struct answer_to to;
     uint64_t deadline; /* ms */

@@ -19,6 +19,31 @@ void session_put(struct busbar_worker *worker, enum packet_command command, uint
     (void)status;
 }
 
+/* With the request, since the broker has kept it only if its method is idempotent. */
+static void put_return(struct busbar_worker *worker, struct packet packet, struct blob *attached)
+{
+    packet.command = PACKET_RETURN;
+    packet.flags = attached != NULL ? PACKET_ATTACHED : 0;
+    if (!connection_is_open(&worker->leader.connection))
+        return;
+    /* Out of memory it is not said, and the call ends by its deadline. */
+    enum busbar_status status = connection_put(&worker->leader.connection, &packet, attached);
+    (void)status;
+}
+
+void session_return(struct busbar_worker *worker, const struct busbar_request *request)
+{
+    struct packet packet = {
+        .id = request->to.id,
+        .encoding = request->encoding,
+        .service = bytes_of_text(request->method->service->name),
+        .method = bytes_of_text(request->method->name),
+        .metadata = request->metadata,
+        .body = request->body,
+    };
+    put_return(worker, packet, request->attached ? request->frame : NULL);
+}
+
 /* Requests that were not started belong to the session they came in: its end is theirs. */
 static void drop_requests(struct busbar_worker *worker)
 {
@@ -35,7 +60,6 @@ static void on_opened(void *owner)
     struct leader *leader = &worker->leader;
     leader->sessions++;
     leader->in_session = true;
-    leader->stirred = true;
     leader->greeting_since = clock_ms();
     answers_session(&worker->answers, leader->sessions);
     drop_requests(worker);
@@ -66,7 +90,6 @@ static void on_lost(void *owner, const char *reason)
     struct busbar_worker *worker = owner;
     struct heartbeat_session none = {0};
     worker->leader.in_session = false;
-    worker->leader.stirred = true;
     answers_session(&worker->answers, 0);
     drop_requests(worker);
     worker_lock(worker);
@@ -100,12 +123,21 @@ static void refuse_method(struct busbar_worker *worker, const struct packet *cal
     answers_fail(&worker->answers, to, &failure);
 }
 
+/* What the bytes of a packet lie in. */
+struct arrival {
+    struct blob *frame;
+    struct blob *attached; /* NULL if the body is inside */
+};
+
 static void request_fill(struct busbar_request *request, const struct packet *call,
-                         struct blob *frame)
+                         const struct arrival *arrival)
 {
     struct busbar_worker *worker = request->worker;
     service_ref(request->method->service);
-    request->frame = blob_ref(frame);
+    request->attached = arrival->attached != NULL;
+    request->frame = blob_ref(request->attached ? arrival->attached : arrival->frame);
+    request->envelope = call->metadata.size > 0 ? blob_ref(arrival->frame) : NULL;
+    request->metadata = call->metadata;
     request->body = call->body;
     request->encoding = call->encoding;
     request->kept = false;
@@ -116,23 +148,25 @@ static void request_fill(struct busbar_request *request, const struct packet *ca
     atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
 }
 
-static void on_call(struct busbar_worker *worker, const struct packet *call, struct blob *frame)
+static void on_call(struct busbar_worker *worker, const struct packet *call,
+                    const struct arrival *arrival)
 {
     struct leader *leader = &worker->leader;
     struct method *method = service_method(&worker->services, call);
-    if (method == NULL) {
+    if (method == NULL && !leader->draining) {
         refuse_method(worker, call);
         return;
     }
-    struct busbar_request *request = leader->arrived.count < leader->room ? request_new(leader)
-                                                                          : NULL;
+    bool room = method != NULL && leader->arrived.count < leader->room;
+    struct busbar_request *request = room ? request_new(leader) : NULL;
     if (request == NULL) {
-        session_put(worker, PACKET_RETURN, call->id);
+        put_return(worker, *call, arrival->attached);
+        leader->returned++;
         return;
     }
     request->worker = worker;
     request->method = method;
-    request_fill(request, call, frame);
+    request_fill(request, call, arrival);
     request_list_append(&leader->arrived, request);
 }
 
@@ -159,19 +193,20 @@ static bool drop_request(struct request_list *list, uint64_t id, struct request_
     return true;
 }
 
-/* Searches, since a cancellation is rare and an index would cost every call. */
+/* Searches, since a cancellation is rare and an index would cost every call. A call that was not
+ * started goes back: nobody waits for it, but its place in the credit is free only then. */
 static void on_cancel(struct busbar_worker *worker, uint64_t id)
 {
     struct leader *leader = &worker->leader;
-    if (drop_request(&leader->arrived, id, &leader->spare))
-        return;
+    bool dropped = drop_request(&leader->arrived, id, &leader->spare);
     worker_lock(worker);
-    if (!drop_request(&worker->queue, id, &leader->spare)) {
-        struct busbar_request *request = find_request(&worker->active, id);
-        if (request != NULL)
-            request->cancelled = true;
-    }
+    dropped = dropped || drop_request(&worker->queue, id, &leader->spare);
+    struct busbar_request *request = dropped ? NULL : find_request(&worker->active, id);
+    if (request != NULL)
+        request->cancelled = true;
     worker_unlock(worker);
+    if (dropped)
+        session_put(worker, PACKET_RETURN, id);
 }
 
 /* Anything else is not for a worker, or news that changes nothing here: it is ignored. */
@@ -179,9 +214,8 @@ static void on_packet(void *owner, const struct packet *packet, struct blob *fra
                       struct blob *attached)
 {
     struct busbar_worker *worker = owner;
-    worker->leader.stirred = true;
     if (packet->command == PACKET_CALL)
-        on_call(worker, packet, attached != NULL ? attached : frame);
+        on_call(worker, packet, &(struct arrival){frame, attached});
     else if (packet->command == PACKET_CANCEL)
         on_cancel(worker, packet->id);
     else

@@ -343,11 +343,11 @@ enum busbar_status busbar_worker_deregister(struct busbar_worker *worker, const 
 void worker_say(struct busbar_worker *worker, const char *format, ...)
 {
     va_list arguments;
-    va_start(arguments, format);
     worker_lock(worker);
+    va_start(arguments, format);
     vsnprintf(worker->error, sizeof worker->error, format, arguments);
-    worker_unlock(worker);
     va_end(arguments);
+    worker_unlock(worker);
 }
 
 void busbar_worker_error(const struct busbar_worker *worker, char *text, size_t size)

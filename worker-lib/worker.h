@@ -51,13 +51,14 @@ struct leader {
     struct connection connection;
     struct request_list arrived; /* not yet in the queue */
     struct request_list spare;
+    uint64_t returned; /* on arrival, and not yet counted */
     uint64_t now;      /* ms */
     uint64_t sessions; /* opened so far: the number of the current one */
     bool in_session;
     uint64_t greeting_since;
-    bool stirred; /* something was heard in this turn: there may be something to do about it */
-    size_t room;  /* for requests that arrive in this turn */
-    bool blocked; /* libzmq takes nothing at present */
+    bool draining; /* what arrives goes back */
+    size_t room;   /* for requests that arrive in this turn */
+    bool blocked;  /* libzmq takes nothing at present */
 };
 
 struct busbar_worker {

@@ -19,6 +19,7 @@ enum {
     END_MS = 15000,
     LINE_SIZE = 1024,
     POLL_MS = 2,
+    OUTPUT_MAX = 1024 * 1024,
 };
 
 uint64_t soak_now_ns(void)
@@ -73,6 +74,7 @@ static struct soak_process start(pid_t *pid)
         become_child(parent, in[0], out[1]);
     close(in[0]);
     close(out[1]);
+    (void)fcntl(out[0], F_SETPIPE_SZ, OUTPUT_MAX); /* what is not read must not stop the writer */
     if (*pid == 0) { /* else its stdin would stay open for ever */
         close(in[1]);
         close(out[0]);
@@ -100,8 +102,7 @@ struct soak_process soak_exec(const char *name, char *const *argv)
     struct soak_process process = start(&pid);
     if (pid > 0)
         return process;
-    if (strcmp(name, "busbard") == 0)
-        dup2(STDOUT_FILENO, STDERR_FILENO);
+    dup2(STDOUT_FILENO, STDERR_FILENO);
     execv(path, argv);
     _exit(127);
 }

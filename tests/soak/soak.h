@@ -14,7 +14,7 @@
 struct soak_process {
     pid_t pid;
     int input;  /* its stdin; it ends when this is closed */
-    int output; /* its stdout, a broker's stderr */
+    int output; /* its stdout */
 };
 
 struct soak_broker {
@@ -43,7 +43,7 @@ uint64_t soak_option(char **argv, const char *name, uint64_t otherwise);
 
 /* Runs `main` in a child, which exits with what it returns. */
 struct soak_process soak_fork(int (*main)(const void *argument), const void *argument);
-/* Runs a program of the build. */
+/* Runs a program of the build; its stderr goes where its stdout goes. */
 struct soak_process soak_exec(const char *name, char *const *argv);
 /* Waits until a line begins with `text` and returns the rest of it, valid until the next call. */
 const char *soak_expect(const struct soak_process *process, const char *text, unsigned timeout_ms);

@@ -25,7 +25,7 @@ unopened() {
             line=$(grep -v -m 1 '^#!' "$file")
             name=$(basename "$file" .c)
             case $line in
-            '/* '[A-Z\`\<]* | '/*' | '# '[A-Z\`]*) ;;
+            '/*'* | '# '[A-Z\`]*) ;;
             '#include "'*"${name#test_}.h\"") ;;
             *) echo "$file: $line" ;;
             esac

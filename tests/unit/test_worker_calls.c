@@ -300,7 +300,7 @@ static void a_call_whose_deadline_has_passed_is_not_begun(void **test)
     assert_int_equal(state->entered, 0);
 }
 
-static void a_running_call_sees_that_it_was_cancelled_and_a_queued_one_vanishes(void **test)
+static void a_running_call_sees_that_it_was_cancelled_and_a_queued_one_goes_back(void **test)
 {
     struct state *state = *test;
     fake_put_call(state->fake, 1, "dawdle", bytes_of_text(""));
@@ -319,7 +319,9 @@ static void a_running_call_sees_that_it_was_cancelled_and_a_queued_one_vanishes(
     assert_true(state->cancelled);
     fake_serve(state->fake, 30);
     assert_null(fake_find(state->fake, PACKET_REPLY, &(uint64_t){2}));
-    assert_int_equal(state->entered + fake_count(state->fake, PACKET_RETURN), 2);
+    struct heard *back = fake_expect_id(state->fake, PACKET_RETURN, 2);
+    assert_int_equal(back->packet.service.size, 0); /* nobody wants the request any more */
+    assert_int_equal(state->entered + fake_count(state->fake, PACKET_RETURN), 3);
 }
 
 static void send_raw(struct fake *fake, const void *data, size_t size, bool more)
@@ -384,7 +386,7 @@ int main(void)
         TEST(a_kept_request_is_answered_from_another_thread),
         TEST(a_kept_request_may_outlive_its_worker),
         TEST(a_call_whose_deadline_has_passed_is_not_begun),
-        TEST(a_running_call_sees_that_it_was_cancelled_and_a_queued_one_vanishes),
+        TEST(a_running_call_sees_that_it_was_cancelled_and_a_queued_one_goes_back),
         TEST(garbage_from_the_broker_does_no_harm),
         TEST(values_are_decoded_only_where_there_are_some),
     };

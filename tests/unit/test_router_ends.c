@@ -1,0 +1,275 @@
+/* How calls end: lost, expired, cancelled, returned, refused. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "broker/router.h"
+#include "tests/unit/router_rig.h"
+
+static struct rig rig;
+static struct peer client;
+static struct peer other;
+static struct peer worker;
+static struct peer second;
+
+static const char *const GREETER[] = {"hello", "!again", NULL};
+
+static int setup(void **state)
+{
+    (void)state;
+    rig_init(&rig);
+    assert_true(router_peer_init(&rig.router, &client));
+    assert_true(router_peer_init(&rig.router, &other));
+    assert_true(router_peer_init(&rig.router, &worker));
+    assert_true(router_peer_init(&rig.router, &second));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct peer *peers[] = {&client, &other, &worker, &second};
+    (void)state;
+    router_check(&rig.router);
+    for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
+        router_check_peer(&rig.router, peers[i]);
+        router_peer_fini(&rig.router, peers[i], rig.now);
+    }
+    rig_fini(&rig);
+    return 0;
+}
+
+static void expect_error(const struct peer *to, enum busbar_status status, enum busbar_fate fate)
+{
+    const struct sent *error = rig_last(&rig, to, PACKET_ERROR);
+    assert_non_null(error);
+    assert_string_equal(busbar_status_name(error->packet.status), busbar_status_name(status));
+    assert_int_equal(error->packet.fate, fate);
+}
+
+static void lose(struct peer *peer)
+{
+    router_peer_fini(&rig.router, peer, rig.now);
+    assert_true(router_peer_init(&rig.router, peer));
+}
+
+static void a_full_queue_says_busy(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    for (uint64_t id = 0; id < 101; id++)
+        rig_call(&rig, &client, id, "greeter", "hello");
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 0);
+    rig_call(&rig, &client, 101, "greeter", "hello");
+    expect_error(&client, BUSBAR_BUSY, BUSBAR_NOT_EXECUTED);
+}
+
+static void a_lost_worker_loses_its_calls_unless_they_are_idempotent(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    router_credit(&rig.router, &worker, 10, rig.now);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig_call(&rig, &client, 2, "greeter", "again");
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    lose(&worker);
+    expect_error(&client, BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED);
+    assert_int_equal(rig_last(&rig, &client, PACKET_ERROR)->packet.id, 1);
+    const struct sent *again = rig_last(&rig, &second, PACKET_CALL);
+    assert_non_null(again);
+    assert_string_equal(again->body, "request");
+    assert_true(again->packet.flags & PACKET_IDEMPOTENT);
+    rig_reply(&rig, &second, again->packet.id, "x");
+    assert_int_equal(rig_last(&rig, &client, PACKET_REPLY)->packet.id, 2);
+}
+
+static void a_call_that_loses_three_workers_is_not_tried_again(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "again");
+    for (int i = 0; i < 3; i++) {
+        struct peer *loser = worker.load > 0 ? &worker : &second;
+        assert_int_equal(loser->load, 1);
+        lose(loser);
+        assert_int_equal(rig_export(&rig, loser, "greeter", GREETER), BUSBAR_OK);
+    }
+    expect_error(&client, BUSBAR_POISONED, BUSBAR_MAYBE_EXECUTED);
+    assert_int_equal(rig.counters.dispatched, 3);
+}
+
+static void an_idempotent_call_without_another_worker_is_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "again");
+    lose(&worker);
+    expect_error(&client, BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED);
+}
+
+static void queued_calls_end_when_the_last_worker_goes(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    lose(&worker);
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 2);
+    assert_int_equal(rig.counters.outcome_no_service, 1);
+    assert_int_equal(rig.counters.outcome_worker_lost, 1);
+    rig_call(&rig, &client, 3, "greeter", "hello");
+    expect_error(&client, BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED);
+}
+
+static void deadlines_end_queued_and_running_calls_with_their_fates(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    uint64_t running = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    rig.now += 999;
+    router_expire(&rig.router, rig.now);
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 0);
+    rig.now += 1;
+    router_expire(&rig.router, rig.now);
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 2);
+    assert_int_equal(rig.counters.outcome_timeout, 1);
+    assert_int_equal(rig.counters.outcome_expired, 1);
+    assert_non_null(rig_last(&rig, &worker, PACKET_CANCEL));
+    rig_reply(&rig, &worker, running, "late");
+    assert_int_equal(rig_count(&rig, &client, PACKET_REPLY), 0);
+    assert_int_equal(rig.counters.late_replies, 1);
+    assert_int_equal(worker.load, 0);
+}
+
+static void a_hanging_worker_keeps_its_credit_until_it_answers(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    uint64_t hanging = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
+    rig.now += 1000;
+    router_expire(&rig.router, rig.now);
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 1);
+    rig_reply(&rig, &worker, hanging, "late");
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 2);
+}
+
+static void replies_nobody_asked_for_reach_nobody(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    rig_reply(&rig, &worker, 0, "forged");
+    rig_reply(&rig, &worker, UINT64_MAX, "forged");
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    struct peer *holder = worker.load > 0 ? &worker : &second;
+    struct peer *forger = worker.load > 0 ? &second : &worker;
+    uint64_t id = rig_last(&rig, holder, PACKET_CALL)->packet.id;
+    rig_reply(&rig, forger, id, "forged");
+    assert_int_equal(rig_count(&rig, &client, PACKET_REPLY), 0);
+    rig_reply(&rig, holder, id, "true");
+    rig_reply(&rig, holder, id, "twice");
+    assert_int_equal(rig_count(&rig, &client, PACKET_REPLY), 1);
+    assert_int_equal(rig.counters.late_replies, 4);
+}
+
+static void a_cancelled_call_has_one_outcome(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    router_cancel(&rig.router, &client, 2, rig.now);
+    expect_error(&client, BUSBAR_CANCELLED, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CANCEL), 0);
+    router_cancel(&rig.router, &client, 1, rig.now);
+    expect_error(&client, BUSBAR_CANCELLED, BUSBAR_MAYBE_EXECUTED);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CANCEL), 1);
+    router_cancel(&rig.router, &client, 1, rig.now);
+    router_cancel(&rig.router, &client, 99, rig.now);
+    rig_reply(&rig, &worker, rig_last(&rig, &worker, PACKET_CALL)->packet.id, "late");
+    assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 2);
+    assert_int_equal(rig_count(&rig, &client, PACKET_REPLY), 0);
+}
+
+static void a_lost_client_cancels_what_it_had_running(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    lose(&client);
+    assert_int_equal(rig.counters.outcome_abandoned, 2);
+    assert_int_equal(rig_count(&rig, &worker, PACKET_CANCEL), 1);
+    assert_int_equal(worker.load, 1);
+}
+
+static void a_returned_call_moves_to_another_worker(void **state)
+{
+    struct packet returned = {.command = PACKET_RETURN,
+                              .service = bytes_of_text("greeter"),
+                              .method = bytes_of_text("hello"),
+                              .body = bytes_of_text("request")};
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    returned.id = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
+    router_return(&rig.router, &worker, &returned, NULL, rig.now);
+    const struct sent *moved = rig_last(&rig, &second, PACKET_CALL);
+    assert_non_null(moved);
+    assert_string_equal(moved->body, "request");
+    rig_reply(&rig, &second, moved->packet.id, "x");
+    assert_non_null(rig_last(&rig, &client, PACKET_REPLY));
+}
+
+static void a_call_returned_without_its_request_is_not_executed(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    struct packet returned = {.command = PACKET_RETURN,
+                              .id = rig_last(&rig, &worker, PACKET_CALL)->packet.id};
+    router_return(&rig.router, &worker, &returned, NULL, rig.now);
+    expect_error(&client, BUSBAR_BUSY, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(worker.load, 0);
+}
+
+static void a_leaving_worker_gets_no_more_calls(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    router_credit(&rig.router, &worker, 10, rig.now);
+    rig_call(&rig, &client, 1, "greeter", "hello");
+    router_leaving(&rig.router, &worker);
+    rig_call(&rig, &client, 2, "greeter", "hello");
+    assert_int_equal(worker.load, 1);
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(second.load, 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_full_queue_says_busy),
+        TEST(a_lost_worker_loses_its_calls_unless_they_are_idempotent),
+        TEST(a_call_that_loses_three_workers_is_not_tried_again),
+        TEST(an_idempotent_call_without_another_worker_is_lost),
+        TEST(queued_calls_end_when_the_last_worker_goes),
+        TEST(deadlines_end_queued_and_running_calls_with_their_fates),
+        TEST(a_hanging_worker_keeps_its_credit_until_it_answers),
+        TEST(replies_nobody_asked_for_reach_nobody),
+        TEST(a_cancelled_call_has_one_outcome),
+        TEST(a_lost_client_cancels_what_it_had_running),
+        TEST(a_returned_call_moves_to_another_worker),
+        TEST(a_call_returned_without_its_request_is_not_executed),
+        TEST(a_leaving_worker_gets_no_more_calls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
