@@ -197,8 +197,7 @@ static void broker_inspect(struct broker *broker)
         sessions_inspect(broker);
     if (broker->now < broker->intake.next_check)
         return;
-    broker->intake.next_check = broker->now + INTAKE_INTERVAL_MS;
-    size_t cut = intake_check(&broker->intake);
+    size_t cut = intake_check(&broker->intake, broker->now);
     if (cut > 0) {
         broker->counters.connections_cut += cut;
         broker_log(broker, BROKER_LOG_WARNING, "connections_cut",

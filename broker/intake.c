@@ -8,14 +8,15 @@
 #include <sys/socket.h>
 
 enum {
-    BODIES_AHEAD = 3,                /* bodies of the largest size that may be under way */
-    BYTES_AHEAD = 8 * 1024 * 1024,   /* and bundles besides */
+    BYTES_AHEAD = 8 * 1024 * 1024, /* what the kernel may hold of a connection, besides a body */
     FDS_MIN = 64,
+    INTERVAL_MS = 200,
+    SUSPECT_INTERVAL_MS = 20,
 };
 
 void intake_init(struct intake *intake, uint64_t body_limit)
 {
-    *intake = (struct intake){.allowance = BODIES_AHEAD * body_limit + BYTES_AHEAD};
+    *intake = (struct intake){.allowance = body_limit + BYTES_AHEAD};
 }
 
 void intake_fini(struct intake *intake)
@@ -68,22 +69,32 @@ bool intake_cut(struct intake *intake, int fd)
     return socket_cookie(fd) == intake->by_fd[fd].cookie && shutdown(fd, SHUT_RDWR) == 0;
 }
 
-static bool intake_is_ahead(const struct intake *intake, int fd)
+/* How many bytes of the connection have not reached the broker. */
+static uint64_t connection_ahead(const struct intake_connection *connection, int fd)
 {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
-    const struct intake_connection *connection = &intake->by_fd[fd];
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
-        return false; /* not TCP, or gone */
-    return info.tcpi_bytes_received > connection->taken + intake->allowance;
+    if (connection->cookie == 0 || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        return 0; /* not watched, not TCP, or gone */
+    return info.tcpi_bytes_received > connection->taken
+               ? info.tcpi_bytes_received - connection->taken
+               : 0;
 }
 
-size_t intake_check(struct intake *intake)
+size_t intake_check(struct intake *intake, uint64_t now)
 {
     size_t cut = 0;
+    intake->next_check = now + INTERVAL_MS;
     for (size_t fd = 0; fd < intake->size; fd++) {
-        if (intake->by_fd[fd].cookie != 0 && intake_is_ahead(intake, (int)fd) &&
-            intake_cut(intake, (int)fd))
+        struct intake_connection *connection = &intake->by_fd[fd];
+        bool stands = connection->taken == connection->before;
+        connection->before = connection->taken;
+        if (!stands)
+            continue;
+        uint64_t ahead = connection_ahead(connection, (int)fd);
+        if (ahead > intake->allowance / 4)
+            intake->next_check = now + SUSPECT_INTERVAL_MS;
+        if (ahead > intake->allowance && intake_cut(intake, (int)fd))
             cut++;
     }
     return cut;

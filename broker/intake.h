@@ -13,17 +13,14 @@
 struct intake_connection {
     uint64_t cookie; /* the kernel's number of the socket, never used again; 0: not watched */
     uint64_t taken;  /* bytes that reached the broker, framing included */
+    uint64_t before; /* the same at the last check */
 };
 
 struct intake {
     struct intake_connection *by_fd;
     size_t size;
-    uint64_t allowance; /* bytes a connection may be ahead */
+    uint64_t allowance;  /* bytes a connection may be ahead */
     uint64_t next_check; /* ms */
-};
-
-enum {
-    INTAKE_INTERVAL_MS = 200,
 };
 
 void intake_init(struct intake *intake, uint64_t body_limit);
@@ -43,7 +40,11 @@ static inline void intake_take(struct intake *intake, int fd, size_t size)
 /* Breaks a connection, if it is still the one that was accepted under this descriptor. */
 bool intake_cut(struct intake *intake, int fd);
 
-/* Cuts every connection that is too far ahead; returns how many. */
-size_t intake_check(struct intake *intake);
+/*
+ * Cuts every connection that is too far ahead and of which nothing has reached the broker since the
+ * last check: the messages of one that is only faster than the broker do. Sets `next_check`, soon if
+ * there is a suspect. Returns how many were cut.
+ */
+size_t intake_check(struct intake *intake, uint64_t now);
 
 #endif
