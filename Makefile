@@ -193,11 +193,18 @@ all: $(PROGRAMS) $(LIBRARIES)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c examples/*/*.c))
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+SOAK_KIT := tests/soak/soak.c
+SOAKS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(SOAK_KIT),$(wildcard tests/soak/*.c)))
 
 $(EXAMPLES) $(TEST_PROGRAMS) $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(PUBLIC_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(ROOM_LIBS) -lm)
+
+$(SOAKS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(SOAK_KIT)) $(PUBLIC_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)
+	$(QUIET)$(call link,$(LIBRARY_LIBS))
 
 .PHONY: examples
 examples: $(EXAMPLES) ## the programs of examples/
@@ -295,14 +302,14 @@ bench: all $(BENCHES) ## side by side with ZeroMQ's own proxy
 	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh
 
 .PHONY: soak
-soak: all tests ## a long run with faults
+soak: all $(BENCHES) $(SOAKS) ## the promised bounds, and a long run with faults
 	@BUSBAR_BUILD=$(abspath $(BUILD)) tests/soak/run.sh
 
 # Form -------------------------------------------------------------------------------------------
 
 C_FILES = $(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) $(addsuffix /include/busbar,$(ROOMS)) \
 	examples examples/* bench \
-	$(addprefix tests/,unit integration kit programs fuzz sanitizers))))
+	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak))))
 
 .PHONY: lint
 lint: ## clang-format, clang-tidy and cppcheck, all without a complaint

@@ -170,9 +170,8 @@ static enum busbar_status refuse(const struct arguments *arguments, int index, c
     return BUSBAR_BAD_REQUEST;
 }
 
-static enum busbar_status convert_each(struct busbar_value *list,
-                                       const struct arguments *arguments, const char *signature,
-                                       char reason[ARGUMENTS_REASON_SIZE])
+static enum busbar_status convert_each(struct busbar_value *list, const struct arguments *arguments,
+                                       const char *signature, char reason[ARGUMENTS_REASON_SIZE])
 {
     for (int i = 0; i < arguments->count; i++) {
         const struct letter *letter = letter_at(signature);

@@ -22,8 +22,7 @@ enum {
  * type in `reason`.
  */
 enum busbar_status arguments_convert(struct busbar_value **ret, const struct arguments *arguments,
-                                     const char *signature,
-                                     char reason[ARGUMENTS_REASON_SIZE])
+                                     const char *signature, char reason[ARGUMENTS_REASON_SIZE])
     __attribute__((warn_unused_result));
 
 /* The same without a signature. */

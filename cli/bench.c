@@ -194,8 +194,9 @@ static bool start_client(struct bench *bench, uint64_t index)
     snprintf(timeout, sizeof timeout, "%" PRIu32 "ms", bench->timeout_ms);
     char name[] = "busbar", broker[] = "--broker", command[] = "bench-client";
     char o1[] = "--calls", o2[] = "--outstanding", o3[] = "--size", o4[] = "--timeout";
-    char *const argv[] = {name, broker, bench->endpoint, command, o1, calls, o2, outstanding,
-                          o3,   size,   o4,              timeout, bench->service, NULL};
+    char *const argv[] = {name,  broker,  bench->endpoint, command, o1,
+                          calls, o2,      outstanding,     o3,      size,
+                          o4,    timeout, bench->service,  NULL};
     return children_start(&bench->children, CHILD_CLIENT, bench->path, argv);
 }
 
@@ -244,8 +245,7 @@ static void print_results(const struct bench *bench, bool own_broker)
     double p99 = histogram_quantile(&bench->histogram, 0.99) / 1e3;
     char cpu[32] = "null";
     if (own_broker)
-        snprintf(cpu, sizeof cpu, "%.3f",
-                 (double)bench->broker_cpu / 1e3 / (double)bench->calls);
+        snprintf(cpu, sizeof cpu, "%.3f", (double)bench->broker_cpu / 1e3 / (double)bench->calls);
     uint64_t errors = bench->errors + bench->different;
     if (bench->json) {
         printf("{\"calls_per_second\": %.0f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
@@ -261,8 +261,8 @@ static void print_results(const struct bench *bench, bool own_broker)
            "calls per second     %12.0f\n"
            "latency p50          %12.1f µs\n"
            "latency p99          %12.1f µs\n",
-           bench->calls, bench->size, bench->outstanding, bench->clients, bench->workers, rate,
-           p50, p99);
+           bench->calls, bench->size, bench->outstanding, bench->clients, bench->workers, rate, p50,
+           p99);
     if (own_broker)
         printf("broker CPU per call  %12s µs\n", cpu);
     printf("errors               %12" PRIu64 "\n", errors);

@@ -69,14 +69,14 @@ bool children_start(struct bench_children *children, enum child_role role, const
         return false;
     }
     fcntl(out[0], F_SETFL, O_NONBLOCK);
-    children->items[children->count++] =
-        (struct bench_child){.role = role, .pid = pid, .input = in[1], .output = out[0]};
+    children->items[children->count++] = (struct bench_child){
+        .role = role, .pid = pid, .input = in[1], .output = out[0]};
     return true;
 }
 
 /* Tells of the lines in `data`; one that is too long is cut. */
-static void take_lines(struct bench_children *children, struct bench_child *child,
-                       const char *data, size_t size)
+static void take_lines(struct bench_children *children, struct bench_child *child, const char *data,
+                       size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         if (data[i] != '\n') {

@@ -15,9 +15,9 @@ enum child_role { CHILD_BROKER, CHILD_WORKER, CHILD_CLIENT };
 
 struct bench_child {
     enum child_role role;
-    pid_t pid;  /* 0 once it was waited for */
-    int input;  /* writes to its stdin; -1 once closed */
-    int output; /* reads its stdout, of a broker its stderr; -1 once it ended */
+    pid_t pid;                  /* 0 once it was waited for */
+    int input;                  /* writes to its stdin; -1 once closed */
+    int output;                 /* reads its stdout, of a broker its stderr; -1 once it ended */
     char line[CHILD_LINE_SIZE]; /* what has come of the next line */
     size_t line_size;
     bool ready;

@@ -34,7 +34,7 @@ struct bench_client {
     uint32_t timeout_ms;
     unsigned char *body; /* of the next call; all bytes but the two stamps stay the same */
     struct slot *slots;
-    uint64_t key; /* of this process: its calls differ from another's */
+    uint64_t key;    /* of this process: its calls differ from another's */
     uint64_t target; /* of the run that is under way */
     uint64_t begun;
     uint64_t finished;

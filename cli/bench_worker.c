@@ -16,8 +16,8 @@ enum {
 static void handle_echo(struct busbar_request **request, void *context)
 {
     (void)context;
-    struct busbar_body body =
-        busbar_body_copied(busbar_request_data(*request), busbar_request_size(*request));
+    struct busbar_body body = busbar_body_copied(busbar_request_data(*request),
+                                                 busbar_request_size(*request));
     busbar_request_reply(request, body);
 }
 

@@ -45,8 +45,8 @@ static const char *find_signature(const struct busbar_value *description, const 
 {
     const struct busbar_value *registrations = busbar_value_get(description, "registrations");
     for (size_t i = 0; i < busbar_value_count(registrations); i++) {
-        const struct busbar_value *methods =
-            busbar_value_get(busbar_value_at(registrations, i), "methods");
+        const struct busbar_value *methods = busbar_value_get(busbar_value_at(registrations, i),
+                                                              "methods");
         for (size_t j = 0; j < busbar_value_count(methods); j++) {
             const struct busbar_value *entry = busbar_value_at(methods, j);
             const char *name = busbar_value_as_text(busbar_value_get(entry, "name"));
@@ -73,8 +73,8 @@ static enum busbar_status convert_as_described(struct busbar_value **ret,
         if (status == BUSBAR_BROKER_LOST)
             return status;
     }
-    return arguments_convert(ret, &request->arguments,
-                             find_signature(description, request->method), reason);
+    return arguments_convert(ret, &request->arguments, find_signature(description, request->method),
+                             reason);
 }
 
 static enum busbar_status convert(struct busbar_value **ret, struct busbar_client *client,

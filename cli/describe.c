@@ -49,7 +49,8 @@ static size_t count_kind(const struct busbar_value *registrations, size_t index)
     return count;
 }
 
-static void print_title(const char *service, const struct busbar_value *registration, size_t workers)
+static void print_title(const char *service, const struct busbar_value *registration,
+                        size_t workers)
 {
     const char *version = text_of(registration, "version");
     printf("%s%s%s  %zu worker%s", service, *version != '\0' ? " " : "", version, workers,
@@ -69,7 +70,8 @@ static int print_methods(const struct busbar_value *methods)
         table_add(&table, "  %s%s%s%s", text_of(method, "name"), known ? "(" : "", signature,
                   known ? ")" : "");
         table_add(&table, "%s",
-                  busbar_value_as_bool(busbar_value_get(method, "idempotent")) ? "idempotent" : "-");
+                  busbar_value_as_bool(busbar_value_get(method, "idempotent")) ? "idempotent"
+                                                                               : "-");
         table_add(&table, "%s", text_of(method, "text"));
     }
     return table_print(&table);

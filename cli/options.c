@@ -30,11 +30,15 @@ static void parser_init(struct parser *parser, const struct options *options, st
     *parser = (struct parser){.options = options, .count = options->count + 2};
     for (size_t i = 0; i < options->count; i++)
         parser->rows[i] = options->rows[i];
-    parser->rows[options->count] =
-        (struct option_row){"broker", OPTION_TEXT, &cli->broker, "ENDPOINT",
-                            "the broker, such as tcp://127.0.0.1:7766", 0, 0};
-    parser->rows[options->count + 1] =
-        (struct option_row){"help", OPTION_FLAG, &parser->help, NULL, "this text", 0, 0};
+    parser->rows[options->count] = (struct option_row){"broker",
+                                                       OPTION_TEXT,
+                                                       &cli->broker,
+                                                       "ENDPOINT",
+                                                       "the broker, such as tcp://127.0.0.1:7766",
+                                                       0,
+                                                       0};
+    parser->rows[options->count + 1] = (struct option_row){
+        "help", OPTION_FLAG, &parser->help, NULL, "this text", 0, 0};
     for (size_t i = 0; i < parser->count; i++) {
         parser->longs[i] = (struct option){
             .name = parser->rows[i].name,
@@ -99,6 +103,8 @@ static bool read_time(const struct option_row *row, const char *text)
 
 static bool read_row(const struct option_row *row, const char *text)
 {
+    if (row->target == NULL)
+        return false;
     switch (row->kind) {
     case OPTION_FLAG:
         *(bool *)row->target = true;

@@ -28,15 +28,21 @@ bool path_of_busbar(char path[PATH_SIZE])
     return true;
 }
 
+/* The program of that name beside this one. */
+static bool path_beside(const char *name, char path[PATH_SIZE])
+{
+    if (!path_of_busbar(path))
+        return false;
+    char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return false;
+    size_t left = PATH_SIZE - (size_t)(slash - path);
+    return (size_t)snprintf(slash, left, "/%s", name) < left && judge(path) == 0;
+}
+
 bool path_of_busbard(char path[PATH_SIZE])
 {
-    if (path_of_busbar(path)) {
-        char *slash = strrchr(path, '/');
-        size_t left = PATH_SIZE - (size_t)(slash - path);
-        if (slash != NULL && (size_t)snprintf(slash, left, "/busbard") < left && judge(path) == 0)
-            return true;
-    }
-    return path_of_command("busbard", path) == 0;
+    return path_beside("busbard", path) || path_of_command("busbard", path) == 0;
 }
 
 int path_of_command(const char *command, char path[PATH_SIZE])
@@ -52,9 +58,8 @@ int path_of_command(const char *command, char path[PATH_SIZE])
     int best = EXIT_CLASS_NOT_FOUND;
     for (; *command != '\0'; directory++) {
         int size = (int)strcspn(directory, ":");
-        int written = size > 0
-                          ? snprintf(path, PATH_SIZE, "%.*s/%s", size, directory, command)
-                          : snprintf(path, PATH_SIZE, "./%s", command);
+        int written = size > 0 ? snprintf(path, PATH_SIZE, "%.*s/%s", size, directory, command)
+                               : snprintf(path, PATH_SIZE, "./%s", command);
         int judgement = written < PATH_SIZE ? judge(path) : EXIT_CLASS_NOT_FOUND;
         if (judgement == 0)
             return 0;

@@ -129,8 +129,8 @@ static void run_program(struct busbar_request **request, const struct serve *ser
     struct program_result result;
     program_run(&program, &result);
     if (result.end == PROGRAM_EXITED && result.code == 0) {
-        busbar_request_reply(request, busbar_body_taken(result.output, result.output_size,
-                                                        free_output, NULL));
+        busbar_request_reply(
+            request, busbar_body_taken(result.output, result.output_size, free_output, NULL));
         return;
     }
     free(result.output);
@@ -228,8 +228,8 @@ static int serve_run(struct serve *serve)
     if (status == BUSBAR_OK)
         status = busbar_worker_register(worker, &service);
     if (status == BUSBAR_BAD_ARGUMENT) {
-        report("\"%s\" cannot be the name of a service, or \"%s\" that of a method",
-               serve->service, serve->method);
+        report("\"%s\" cannot be the name of a service, or \"%s\" that of a method", serve->service,
+               serve->method);
         return EXIT_CLASS_USAGE;
     }
     if (status != BUSBAR_OK)

@@ -71,9 +71,9 @@ static size_t column_width(const struct table *table, size_t column, size_t colu
 
 int table_print(const struct table *table)
 {
-    if (table->failed)
-        return report_no_memory();
     size_t columns = strlen(table->align);
+    if (table->failed || columns == 0)
+        return report_no_memory();
     size_t widths[TABLE_COLUMNS_MAX];
     for (size_t column = 0; column < columns; column++)
         widths[column] = column_width(table, column, columns);

@@ -22,8 +22,7 @@ void table_init(struct table *table, const char *align);
 void table_fini(struct table *table);
 
 /* Adds the next cell, from the left; rows follow one another. */
-void table_add(struct table *table, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void table_add(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Prints all rows; the exit code. */
 int table_print(const struct table *table);

@@ -298,23 +298,23 @@ static void reserved_and_bad_names_cannot_be_registered(void **state)
     assert_alive(kit, broker);
 }
 
-/* Frames of one message that never ends: neither a count of messages nor a size of frames bounds it. */
-static void a_message_without_end_does_not_fill_the_memory(void **state)
+/* Frames of one message that never ends: neither a count of messages nor a size of frames bounds it.
+ * The broker sees it a few times a second; how much arrives until then is the machine's doing. */
+static void a_message_without_end_is_cut_before_it_fills_the_memory(void **state)
 {
-    enum { FRAMES = 60000, SIZE = 4096 };
+    enum { FRAMES = 2000000, SIZE = 4096, GROWTH_KIB = 1024 * 1024 };
     static uint8_t data[SIZE];
     struct kit *kit = *state;
     struct kit_process *broker = kit_broker(kit, NULL);
     size_t before = kit_rss_kib(broker->pid);
     int fd = stranger_connect(kit);
+    int sent = 0;
     stranger_shake_hands(fd);
-    for (int i = 0; i < FRAMES; i++) {
-        if (!stranger_send_frame(fd, STRANGER_MORE | STRANGER_LONG, data, SIZE))
-            break;
-        if (i % 1000 == 0)
-            assert_small(broker->pid, before);
-    }
-    assert_small(broker->pid, before);
+    while (sent < FRAMES && stranger_send_frame(fd, STRANGER_MORE | STRANGER_LONG, data, SIZE))
+        sent++;
+    assert_true(sent < FRAMES);
+    if (!kit_is_sanitized())
+        assert_true(kit_rss_kib(broker->pid) < before + GROWTH_KIB);
     assert_alive(kit, broker);
     close(fd);
 }
@@ -364,7 +364,7 @@ int main(void)
         KIT_TEST(calls_with_bad_fields_get_one_answer_each),
         KIT_TEST(bodies_that_claim_millions_of_elements_cost_nothing),
         KIT_TEST(reserved_and_bad_names_cannot_be_registered),
-        KIT_TEST(a_message_without_end_does_not_fill_the_memory),
+        KIT_TEST(a_message_without_end_is_cut_before_it_fills_the_memory),
         KIT_TEST(a_frame_over_the_limit_cuts_the_connection),
         KIT_TEST(a_stranger_who_does_not_greet_is_cut),
     };

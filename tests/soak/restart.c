@@ -22,9 +22,9 @@ enum {
     STATUSES = 256,
     CALL_TIMEOUT_MS = 5000,
     LIFE_MS = 300000,
-    SETTLE_MS = 300,   /* of calls before each kill */
-    SLEEP_MS = 900,    /* a handler sleeps so long … */
-    ASLEEP_MS = 100,   /* … and has begun after so long */
+    SETTLE_MS = 300,    /* of calls before each kill */
+    SLEEP_MS = 900,     /* a handler sleeps so long … */
+    ASLEEP_MS = 100,    /* … and has begun after so long */
     PAUSE_MAX_MS = 300, /* without a broker */
     RECOVERY_MS = 10000,
     END_MS = 15000,
@@ -37,7 +37,7 @@ static const char sleep_service[] = "soak.sleep";
 struct shared {
     atomic_ullong started;
     atomic_ullong finished;
-    atomic_ullong unasked; /* outcomes of calls that had one already */
+    atomic_ullong unasked;      /* outcomes of calls that had one already */
     atomic_ullong listening_at; /* ns; 0 while the broker is not there */
     atomic_ullong succeeded_at; /* the first success after that */
     atomic_ullong sleeps_wanted;
@@ -270,7 +270,8 @@ int main(int argc, char **argv)
         unsigned pause = (unsigned)rand_r(&seed) % PAUSE_MAX_MS;
         uint64_t time = restart_once(&broker, plan.shared, pause);
         soak_samples_add(times, time);
-        printf(" restart %" PRIu64 " of %" PRIu64 ": %u ms without a broker, success after %.1f ms\n",
+        printf(" restart %" PRIu64 " of %" PRIu64
+               ": %u ms without a broker, success after %.1f ms\n",
                i + 1, rounds, pause, (double)time / 1e6);
         fflush(stdout);
     }

@@ -75,7 +75,7 @@ static struct soak_process start(pid_t *pid)
     close(in[0]);
     close(out[1]);
     (void)fcntl(out[0], F_SETPIPE_SZ, OUTPUT_MAX); /* what is not read must not stop the writer */
-    if (*pid == 0) { /* else its stdin would stay open for ever */
+    if (*pid == 0) {                               /* else its stdin would stay open for ever */
         close(in[1]);
         close(out[0]);
     }
@@ -184,8 +184,8 @@ struct soak_broker soak_broker_start(const char *endpoint)
 static void handle_echo(struct busbar_request **request, void *context)
 {
     (void)context;
-    struct busbar_body body =
-        busbar_body_copied(busbar_request_data(*request), busbar_request_size(*request));
+    struct busbar_body body = busbar_body_copied(busbar_request_data(*request),
+                                                 busbar_request_size(*request));
     busbar_request_reply(request, body);
 }
 
@@ -222,9 +222,9 @@ static int work(const void *argument)
         continue;
     struct busbar_worker_stats stats;
     busbar_worker_stats(worker, &stats);
-    printf("replies=%llu stale=%llu reconnects=%llu credit=%u\n",
-           (unsigned long long)stats.replies, (unsigned long long)stats.stale_replies,
-           (unsigned long long)stats.reconnects, stats.credit);
+    printf("replies=%llu stale=%llu reconnects=%llu credit=%u\n", (unsigned long long)stats.replies,
+           (unsigned long long)stats.stale_replies, (unsigned long long)stats.reconnects,
+           stats.credit);
     busbar_worker_stop(worker);
     busbar_worker_destroy(&worker);
     return 0;
@@ -240,8 +240,8 @@ struct soak_process soak_worker_start(const struct soak_worker *worker)
 struct soak_samples *soak_samples_new(size_t capacity)
 {
     size_t size = sizeof(struct soak_samples) + capacity * sizeof(uint64_t);
-    struct soak_samples *samples =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct soak_samples *samples = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (samples == MAP_FAILED)
         soak_die("out of memory");
     samples->times = (uint64_t *)(samples + 1);

@@ -1,0 +1,85 @@
+#!/bin/bash
+# A long run with faults, and the bounds this project promises. Prints what it ran on, distributions
+# as they come, and last PASS or FAIL for each item; exit 1 if any failed.
+# ROUNDS=5  pairs of bench/run.sh       FAIRNESS_ROUNDS=3 FAIRNESS_SAMPLES=20000
+# RESTARTS=10  DEATHS=50  SEED=number   ITEMS="bench fairness restart death"  those to run
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+
+build=${BUSBAR_BUILD:-build}
+export BUSBAR_BUILD=$build
+seed=${SEED:-$(date +%s)}
+items=${ITEMS:-bench fairness restart death}
+limit=3600 # seconds for one item
+scratch=$(mktemp -d) || exit 2
+trap 'rm -rf "$scratch"' EXIT
+unset BUSBAR_BROKER NOTIFY_SOCKET
+
+zmq_version() {
+    pkg-config --modversion libzmq 2>/dev/null || echo unknown
+}
+
+machine() {
+    printf 'machine: %s cores, %s, kernel %s, libzmq %s, load %s\n' "$(nproc)" \
+        "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(uname -r)" \
+        "$(zmq_version)" "$(cut -d ' ' -f 1-3 /proc/loadavg)"
+    printf 'commit: %s%s, seed %s\n' "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" \
+        "$(git diff --quiet HEAD 2>/dev/null || echo ' with changes')" "$seed"
+}
+
+# NAME LABEL least|most BOUND: judges a ratio that bench/run.sh wrote.
+judge() {
+    local ratio verdict
+    ratio=$(sed -n "s/^$1 //p" "$scratch/ratios" 2>/dev/null)
+    verdict=$(awk -v r="${ratio:-none}" -v side="$3" -v bound="$4" 'BEGIN {
+        print r != "none" && (side == "least" ? r + 0 >= bound : r + 0 <= bound) ? "PASS" : "FAIL" }')
+    echo "$verdict $1: $2 is ${ratio:-not measured} times zmq_proxy's, at $3 $4"
+}
+
+# COMMAND…: its output is shown as it comes, and its verdict kept.
+run() {
+    timeout "$limit" "$@" | tee "$scratch/output"
+    local code=${PIPESTATUS[0]}
+    if ! grep -E '^(PASS|FAIL) ' "$scratch/output" >>"$scratch/verdicts"; then
+        echo "FAIL $(basename "$1"): it ended with code $code and without a verdict" |
+            tee -a "$scratch/verdicts"
+    fi
+}
+
+item_bench() {
+    RATIOS=$scratch/ratios bench/run.sh
+    {
+        judge calls_per_second "calls/s with 1000 outstanding" least 3
+        judge broker_cpu "broker CPU per call" most 0.4
+        judge sync_p50 "p50 with one outstanding" most 1.15
+    } | tee -a "$scratch/verdicts"
+}
+
+item_fairness() {
+    run "$build/tests/soak/fairness" --rounds "${FAIRNESS_ROUNDS:-3}" \
+        --samples "${FAIRNESS_SAMPLES:-20000}" --limit 5
+}
+
+item_restart() {
+    run "$build/tests/soak/restart" --rounds "${RESTARTS:-10}" --limit 1000 --seed "$seed"
+}
+
+item_death() {
+    run "$build/tests/soak/death" --rounds "${DEATHS:-50}" --limit 100
+}
+
+machine
+: >"$scratch/verdicts"
+for item in $items; do
+    case $item in
+    bench | fairness | restart | death) ;;
+    *) echo "soak: there is no item '$item'" >&2; exit 2 ;;
+    esac
+    echo
+    echo "== $item, $(date +%H:%M:%S)"
+    "item_$item"
+done
+echo
+echo "load at the end: $(cut -d ' ' -f 1-3 /proc/loadavg)"
+cat "$scratch/verdicts"
+[ -s "$scratch/verdicts" ] && ! grep -q '^FAIL ' "$scratch/verdicts"
