@@ -210,8 +210,8 @@ static bool broker_turn(struct broker *broker)
 {
     broker->now = clock_ms();
     router_expire(&broker->router, broker->now);
+    socket_watch(broker); /* first, so that no call is given to a worker known to be gone */
     bool more = broker_receive(broker);
-    socket_watch(broker);
     broker_inspect(broker);
     do {
         sessions_reap(broker);
