@@ -18,7 +18,7 @@ NM ?= nm
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings -Wpointer-arith -Wundef
 CFLAGS ?= -O2 -g
-BUSBAR_CFLAGS = -std=gnu11 -fPIC -pthread $(WARNINGS) $(CFLAGS) \
+BUSBAR_CFLAGS = -std=gnu11 -fPIC -fno-semantic-interposition -pthread $(WARNINGS) $(CFLAGS) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 BUSBAR_CPPFLAGS = -D_GNU_SOURCE -DBUSBAR_VERSION='"$(VERSION)"' \
 	-I. -Iprotocol/include -Iclient-lib/include -Iworker-lib/include $(CPPFLAGS)

@@ -15,6 +15,7 @@ struct peer {
     /* As a client. */
     struct list calls;    /* struct call.of_client: made and without outcome */
     struct map by_id;     /* the same by the client's id; only once it has cancelled one */
+    uint32_t call_count;  /* length of calls */
     struct list flows;    /* struct flow.of_client */
     size_t kept_bytes;    /* request bytes kept for its calls */
 
@@ -24,6 +25,20 @@ struct peer {
     uint32_t load;       /* length of running */
     uint32_t credit;     /* how many it takes at once */
     bool leaving;        /* said GOAWAY: gets no more calls */
+
+    /*
+     * A flood fills whatever credit there is, and a light caller then waits behind all of it at the
+     * worker. So a worker that unequal clients share is given less at once for a while.
+     */
+    uint64_t last_client;  /* number of the client whose call it was given last … */
+    uint32_t last_count;   /* … and how many calls that client had out then */
+    uint64_t paced_until;  /* ms */
+};
+
+enum {
+    PEER_PACE_CALLS = 128, /* what a paced worker is given at once */
+    PEER_PACE_MS = 1000,   /* for how long after a light call beside a flood */
+    PEER_PACE_SHARE = 8,   /* a client is light beside one that has so many times its calls out */
 };
 
 static inline bool peer_is_worker(const struct peer *peer)
@@ -31,9 +46,10 @@ static inline bool peer_is_worker(const struct peer *peer)
     return !list_is_empty(&peer->exports);
 }
 
-static inline bool peer_has_credit(const struct peer *peer)
+static inline bool peer_has_credit(const struct peer *peer, uint64_t now)
 {
-    return peer->load < peer->credit && !peer->leaving;
+    return peer->load < peer->credit && !peer->leaving &&
+           (peer->load < PEER_PACE_CALLS || now >= peer->paced_until);
 }
 
 #endif

@@ -39,6 +39,13 @@ static uint64_t names_hash(const struct registry *registry, struct bytes service
     return siphash(&registry->key, names, service.size + method.size);
 }
 
+static bool method_is(const struct method *method, struct bytes service, struct bytes name)
+{
+    return method->service_size == service.size && method->method_size == name.size &&
+           memcmp(method->names, service.data, service.size) == 0 &&
+           memcmp(method->names + service.size, name.data, name.size) == 0;
+}
+
 static struct method *method_find(const struct registry *registry, struct bytes service,
                                   struct bytes name)
 {
@@ -46,19 +53,22 @@ static struct method *method_find(const struct registry *registry, struct bytes 
     for (struct map_node *node = map_first(&registry->methods, hash); node != NULL;
          node = map_next(node)) {
         struct method *method = CONTAINER_OF(node, struct method, by_name);
-        if (method->service_size == service.size && method->method_size == name.size &&
-            memcmp(method->names, service.data, service.size) == 0 &&
-            memcmp(method->names + service.size, name.data, name.size) == 0)
+        if (method_is(method, service, name))
             return method;
     }
     return NULL;
 }
 
-struct method *registry_find_method(const struct registry *registry, struct bytes service,
+struct method *registry_find_method(struct registry *registry, struct bytes service,
                                     struct bytes name)
 {
-    struct method *method = method_find(registry, service, name);
-    return method != NULL && method->provider_count > 0 ? method : NULL;
+    struct method *method = registry->recent;
+    if (method == NULL || !method_is(method, service, name))
+        method = method_find(registry, service, name);
+    if (method == NULL || method->provider_count == 0)
+        return NULL;
+    registry->recent = method;
+    return method;
 }
 
 struct service *registry_find_service(const struct registry *registry, struct bytes name)
@@ -150,6 +160,8 @@ void method_unref(struct registry *registry, struct method *method)
         return;
     struct service *service = method->service;
     assert(method->provider_count == 0);
+    if (registry->recent == method)
+        registry->recent = NULL;
     map_remove(&registry->methods, &method->by_name);
     service->methods[method->index] = NULL;
     free(method->providers);
@@ -210,6 +222,7 @@ static bool export_add_method(struct registry *registry, struct export *export, 
         method_unref(registry, method);
         return false;
     }
+    assert(export->offers != NULL);
     export->offers[method->index / 64] |= UINT64_C(1) << (method->index % 64);
     export->methods[position] = method;
     return true;

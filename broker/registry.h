@@ -67,13 +67,14 @@ struct registry {
     struct siphash_key key;
     struct map services;
     struct map methods;
+    struct method *recent; /* found last: calls of one method come in runs */
 };
 
 bool registry_init(struct registry *registry);
 void registry_fini(struct registry *registry);
 
 /* NULL if no call can be routed: no worker offers the method (now). */
-struct method *registry_find_method(const struct registry *registry, struct bytes service,
+struct method *registry_find_method(struct registry *registry, struct bytes service,
                                     struct bytes method);
 
 struct service *registry_find_service(const struct registry *registry, struct bytes name);

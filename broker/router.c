@@ -41,7 +41,8 @@ bool router_peer_init(struct router *router, struct peer *peer)
 }
 
 /* The least loaded of the workers that offer the method and take more; equals take turns. */
-static const struct provider *method_pick(struct method *method, const struct peer *except)
+static const struct provider *method_pick(struct method *method, const struct peer *except,
+                                          uint64_t now)
 {
     const struct provider *best = NULL;
     size_t count = method->provider_count;
@@ -50,7 +51,7 @@ static const struct provider *method_pick(struct method *method, const struct pe
     uint32_t least = UINT32_MAX;
     for (size_t i = 0; i < count && least > 0; i++) {
         const struct peer *worker = method->providers[at].export->worker;
-        if (worker != except && worker->load < least && peer_has_credit(worker)) {
+        if (worker != except && worker->load < least && peer_has_credit(worker, now)) {
             least = worker->load;
             best = &method->providers[at];
             best_at = at;
@@ -61,6 +62,16 @@ static const struct provider *method_pick(struct method *method, const struct pe
     if (best != NULL)
         method->next = best_at + 1;
     return best;
+}
+
+/* Notes whose call the worker is given, and paces it if a light client meets a flood there. */
+static void worker_pace(struct peer *worker, const struct peer *client, uint64_t now)
+{
+    if (client->number != worker->last_client &&
+        (uint64_t)client->call_count * PEER_PACE_SHARE < worker->last_count)
+        worker->paced_until = now + PEER_PACE_MS;
+    worker->last_client = client->number;
+    worker->last_count = client->call_count;
 }
 
 /* Gives the call to the worker; `packet` holds metadata and body. */
@@ -75,6 +86,7 @@ static void call_dispatch(struct router *router, struct call *call, const struct
     worker->load++;
     call->method->service->running++;
     list_append(&worker->running, &call->place);
+    worker_pace(worker, call->client, router->wheel.now);
     packet.command = PACKET_CALL;
     packet.id = call_id(call);
     packet.flags = (uint8_t)((provider->idempotent ? PACKET_IDEMPOTENT : 0) |
@@ -145,7 +157,7 @@ static void call_queue(struct router *router, struct call *call, const struct pa
 void call_place_again(struct router *router, struct call *call, const struct peer *except,
                       uint64_t now)
 {
-    const struct provider *provider = method_pick(call->method, except);
+    const struct provider *provider = method_pick(call->method, except, now);
     if (provider != NULL) {
         call_dispatch_kept(router, call, provider, now);
         return;
@@ -171,14 +183,14 @@ void router_serve(struct router *router, struct peer *worker, uint64_t now)
     LIST_EACH(node, &worker->exports) {
         struct export *export = CONTAINER_OF(node, struct export, of_worker);
         bool served = false;
-        while (export->service->queued > 0 && peer_has_credit(worker)) {
+        while (export->service->queued > 0 && peer_has_credit(worker, now)) {
             struct call *call = backlog_take(&router->backlog, export);
             if (call == NULL)
                 break;
             served = true;
             call_dispatch_kept(router, call, method_provider(call->method, export), now);
         }
-        if (!peer_has_credit(worker)) {
+        if (!peer_has_credit(worker, now)) {
             if (served) { /* the other services of this worker go first next time */
                 list_remove(node);
                 list_append(&worker->exports, node);
@@ -201,6 +213,7 @@ static struct call *call_new(struct router *router, struct peer *client, struct 
     call->method = method;
     method_ref(method);
     list_append(&client->calls, &call->of_client);
+    client->call_count++;
     if (client->by_id.buckets != NULL)
         map_insert(&client->by_id, &call->by_id, router_id_hash(router, packet->id));
     return call;
@@ -282,7 +295,7 @@ void router_call(struct router *router, struct peer *client, const struct packet
         return;
     }
     wheel_set(&router->wheel, &call->timer, now + packet->timeout);
-    const struct provider *provider = method_pick(method, NULL);
+    const struct provider *provider = method_pick(method, NULL, now);
     if (provider == NULL) {
         call_queue(router, call, packet, attached);
         return;

@@ -54,6 +54,7 @@ static void call_forget_client(struct router *router, struct call *call)
     wheel_stop(&router->wheel, &call->timer);
     call_release_kept(call);
     list_remove(&call->of_client);
+    client->call_count--;
     if (client->by_id.buckets != NULL)
         map_remove(&client->by_id, &call->by_id);
     call->client = NULL;

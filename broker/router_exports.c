@@ -120,6 +120,7 @@ void router_check_peer(const struct router *router, const struct peer *peer)
     size_t kept = 0;
     (void)router;
     assert(list_length(&peer->running) == peer->load);
+    assert(list_length(&peer->calls) == peer->call_count);
     for (const struct list *node = peer->calls.next; node != &peer->calls; node = node->next) {
         const struct call *call = CONTAINER_OF(node, struct call, of_client);
         assert(call->client == peer);

@@ -102,7 +102,7 @@ void client_loop_fini(struct client_loop *loop);
 void client_settle_loop(struct busbar_client *client);
 static inline void client_settle(struct busbar_client *client)
 {
-    if (client->loop.epoll >= 0)
+    if (client->loop.epoll >= 0 && !client->is_in_callback) /* what runs callbacks settles after */
         client_settle_loop(client);
 }
 

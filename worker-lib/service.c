@@ -211,6 +211,7 @@ void service_remove(struct service_table *table, struct service *service)
     for (size_t i = 0; service->indexed && i < service->method_count; i++)
         map_remove(&table->methods, &service->methods[i].node);
     service->indexed = false;
+    table->recent = NULL;
     list_remove(&service->link);
     service_unref(&service);
 }
@@ -220,15 +221,22 @@ static bool is_text(struct bytes bytes, const char *text)
     return strlen(text) == bytes.size && memcmp(text, bytes.data, bytes.size) == 0;
 }
 
-struct method *service_method(const struct service_table *table, const struct packet *call)
+static bool is_called(const struct method *method, const struct packet *call)
 {
+    return is_text(call->method, method->name) && is_text(call->service, method->service->name);
+}
+
+struct method *service_method(struct service_table *table, const struct packet *call)
+{
+    if (table->recent != NULL && is_called(table->recent, call))
+        return table->recent;
     uint64_t hash = siphash(&table->key, call->service.data,
                             call->service.size + call->method.size);
     struct map_node *node = map_first(&table->methods, hash);
-    for (; node != NULL; node = map_next(node)) {
-        struct method *method = CONTAINER_OF(node, struct method, node);
-        if (is_text(call->method, method->name) && is_text(call->service, method->service->name))
-            return method;
-    }
-    return NULL;
+    while (node != NULL && !is_called(CONTAINER_OF(node, struct method, node), call))
+        node = map_next(node);
+    if (node == NULL)
+        return NULL;
+    table->recent = CONTAINER_OF(node, struct method, node);
+    return table->recent;
 }

@@ -54,6 +54,7 @@ struct service {
 struct service_table {
     struct list services;
     struct map methods;
+    struct method *recent; /* found last: calls of one method come in runs */
     struct siphash_key key;
     uint64_t last_id;
 };
@@ -86,6 +87,6 @@ void service_index(struct service_table *table, struct service *service);
 void service_remove(struct service_table *table, struct service *service);
 
 /* The method a CALL names; NULL if there is none. The leader calls it. */
-struct method *service_method(const struct service_table *table, const struct packet *call);
+struct method *service_method(struct service_table *table, const struct packet *call);
 
 #endif

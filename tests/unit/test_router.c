@@ -193,6 +193,23 @@ static void one_clients_flood_does_not_delay_a_light_caller(void **state)
     assert_true(before < 15);
 }
 
+static void a_worker_that_a_flood_and_a_light_caller_share_is_paced(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    router_credit(&rig.router, &worker, 1000, rig.now);
+    for (uint64_t id = 0; id < 200; id++)
+        rig_call(&rig, &client, id, "greeter", "hello");
+    assert_int_equal(worker.load, 200);
+    rig_call(&rig, &other, 1, "greeter", "hello");
+    assert_int_equal(worker.load, 201);
+    rig_call(&rig, &client, 200, "greeter", "hello");
+    assert_int_equal(worker.load, 201); /* it waits for the load to fall */
+    rig.now += PEER_PACE_MS;
+    router_serve(&rig.router, &worker, rig.now);
+    assert_int_equal(worker.load, 202);
+}
+
 static void registrations_are_checked(void **state)
 {
     static const struct {
@@ -283,6 +300,7 @@ int main(void)
         TEST(methods_belong_to_registrations),
         TEST(a_queued_call_does_not_wait_behind_a_method_no_free_worker_offers),
         TEST(one_clients_flood_does_not_delay_a_light_caller),
+        TEST(a_worker_that_a_flood_and_a_light_caller_share_is_paced),
         TEST(registrations_are_checked),
         TEST(deregistering_one_service_leaves_the_other),
         TEST(a_draining_broker_refuses_new_calls),
