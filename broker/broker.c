@@ -125,20 +125,29 @@ const char *broker_endpoint(const struct broker *broker, size_t index)
     return broker->endpoints[index];
 }
 
-/* Takes in what is there, bounded, so that what it caused is sent before more is taken in. */
+/*
+ * Takes in what is there, bounded, so that what it caused is sent before more is taken in. While
+ * messages come one at a time, each is passed on before the next is looked for: the look that then
+ * finds nothing comes after the last send, and none more is needed before sleeping.
+ */
 static bool broker_receive(struct broker *broker)
 {
     uint64_t packets = broker->packets;
+    unsigned limit = broker->is_calm && broker->since_dry == 0 ? 1 : TURN_MESSAGES;
     struct message message;
-    for (unsigned i = 0; i < TURN_MESSAGES; i++) {
-        if (!socket_receive(broker, &message))
+    for (unsigned i = 0; i < limit && broker->packets - packets < TURN_PACKETS; i++) {
+        if (!socket_receive(broker, &message)) {
+            broker->is_calm = broker->since_dry <= 1;
+            broker->since_dry = 0;
+            broker->socket_is_dry = true;
             return false;
+        }
+        broker->since_dry++;
         native_receive(broker, &message);
         message_close(&message);
         sessions_reap(broker);
-        if (broker->packets - packets >= TURN_PACKETS)
-            return true;
     }
+    broker->monitor_is_dry = broker->is_calm; /* a busy loop does not sleep: it looks each turn */
     return true;
 }
 
@@ -182,9 +191,10 @@ static void broker_wait(struct broker *broker)
         {.fd = socket_fd(broker->monitor.socket), .events = POLLIN},
         {.fd = broker->wake, .events = POLLIN},
     };
-    if (has_input(broker->socket) || has_input(broker->monitor.socket))
+    if (!broker->socket_is_dry && has_input(broker->socket))
         return;
     (void)poll(fds, ARRAY_SIZE(fds), broker_timeout(broker));
+    broker->monitor_is_dry = fds[1].revents == 0;
     uint64_t told;
     if (fds[2].revents != 0 && read(broker->wake, &told, sizeof told) == sizeof told)
         broker->stopping = true;
@@ -210,7 +220,8 @@ static bool broker_turn(struct broker *broker)
 {
     broker->now = clock_ms();
     router_expire(&broker->router, broker->now);
-    socket_watch(broker); /* first, so that no call is given to a worker known to be gone */
+    if (!broker->monitor_is_dry)
+        socket_watch(broker); /* first: no call is given to a worker that is known to be gone */
     bool more = broker_receive(broker);
     broker_inspect(broker);
     do {

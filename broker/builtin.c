@@ -57,8 +57,7 @@ static struct busbar_value *service_methods(const struct service *service)
         if (method == NULL || method->provider_count == 0)
             continue;
         struct bytes name = method_name(method);
-        struct busbar_value *text =
-            busbar_value_string((const char *)name.data, name.size);
+        struct busbar_value *text = busbar_value_string((const char *)name.data, name.size);
         if (busbar_value_append(list, &text) != BUSBAR_OK)
             busbar_value_destroy(&list);
     }
@@ -111,8 +110,7 @@ struct question {
 static struct busbar_value *bus_list(struct question *question)
 {
     size_t count = 0;
-    CLEANUP(cleanup_free) struct service **services =
-        services_sorted(question->broker, &count);
+    CLEANUP(cleanup_free) struct service **services = services_sorted(question->broker, &count);
     struct busbar_value *list = services == NULL ? NULL : busbar_value_list();
     for (size_t i = 0; i < count && list != NULL; i++) {
         struct busbar_value *row = service_row(services[i]);
@@ -124,8 +122,8 @@ static struct busbar_value *bus_list(struct question *question)
 
 static const struct service *question_service(struct question *question)
 {
-    const struct service *service =
-        registry_find_service(&question->broker->router.registry, question->name);
+    const struct service *service = registry_find_service(&question->broker->router.registry,
+                                                          question->name);
     if (service != NULL && !list_is_empty(&service->exports))
         return service;
     question->status = BUSBAR_NO_SERVICE;

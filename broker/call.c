@@ -39,8 +39,7 @@ static bool call_table_grow(struct call_table *table)
 {
     if (table->chunk_count == CALL_SLOTS_MAX / CHUNK_CALLS)
         return false;
-    struct call **chunks =
-        realloc(table->chunks, (table->chunk_count + 1) * sizeof(struct call *));
+    struct call **chunks = realloc(table->chunks, (table->chunk_count + 1) * sizeof(struct call *));
     if (chunks == NULL)
         return false;
     table->chunks = chunks;

@@ -19,7 +19,13 @@ struct broker {
     void *own_context; /* the same if it is ours to end */
     void *socket;      /* the one ROUTER */
     struct monitor monitor;
-    int wake; /* eventfd: written by broker_stop */
+    /* "Dry": the last look found nothing and nothing was sent since, so that the descriptor will
+     * tell. Each look that is not needed costs a system call or two of every call routed alone. */
+    bool socket_is_dry;
+    bool monitor_is_dry;
+    bool is_calm;       /* messages come one at a time */
+    unsigned since_dry; /* messages taken in since the socket was dry */
+    int wake;           /* eventfd: written by broker_stop */
     bool stopping;
     bool ready; /* router and sessions were made */
     char **endpoints;

@@ -42,8 +42,8 @@ static void answer_error(const struct arrival *arrival, uint64_t id, enum busbar
 static void answer_reset(const struct arrival *arrival)
 {
     uint8_t body[RESET_SIZE];
-    reset_write(body, &(struct reset){.epoch = arrival->broker->epoch,
-                                      .command = arrival->packet.command});
+    reset_write(
+        body, &(struct reset){.epoch = arrival->broker->epoch, .command = arrival->packet.command});
     arrival->broker->counters.resets++;
     answer(arrival, &(struct packet){.command = PACKET_RESET,
                                      .id = arrival->packet.id,
@@ -108,8 +108,8 @@ static void on_register(struct arrival *arrival)
     struct bytes name = arrival->packet.service;
     struct registration registration = {0};
     const char *reason = "";
-    enum busbar_status status = registration_decode(
-        &registration, arrival->packet.body.data, arrival->packet.body.size, &reason);
+    enum busbar_status status = registration_decode(&registration, arrival->packet.body.data,
+                                                    arrival->packet.body.size, &reason);
     if (status == BUSBAR_OK)
         status = router_register(&broker->router, &session->peer, name, &registration, &reason);
     answer_registry(arrival, PACKET_REGISTERED, status, reason);
@@ -126,9 +126,8 @@ static void on_register(struct arrival *arrival)
 static void on_deregister(struct arrival *arrival)
 {
     const char *reason = "";
-    enum busbar_status status =
-        router_deregister(&arrival->broker->router, &arrival->session->peer,
-                          arrival->packet.service, &reason);
+    enum busbar_status status = router_deregister(&arrival->broker->router, &arrival->session->peer,
+                                                  arrival->packet.service, &reason);
     answer_registry(arrival, PACKET_DEREGISTERED, status, reason);
 }
 
@@ -190,18 +189,12 @@ static const struct {
     void (*handle)(struct arrival *arrival);
     bool without_session; /* handled for a peer that has none; BYE is then nothing at all */
 } HANDLERS[256] = {
-    [PACKET_HELLO] = {on_hello, true},
-    [PACKET_BYE] = {on_bye, false},
-    [PACKET_GOAWAY] = {on_goaway, false},
-    [PACKET_HEARTBEAT] = {on_heartbeat, true},
-    [PACKET_REGISTER] = {on_register, false},
-    [PACKET_DEREGISTER] = {on_deregister, false},
-    [PACKET_CREDIT] = {on_credit, false},
-    [PACKET_CALL] = {on_call, false},
-    [PACKET_REPLY] = {on_reply, false},
-    [PACKET_ERROR] = {on_reply, false},
-    [PACKET_CANCEL] = {on_cancel, false},
-    [PACKET_RETURN] = {on_return, false},
+    [PACKET_HELLO] = {on_hello, true},        [PACKET_BYE] = {on_bye, false},
+    [PACKET_GOAWAY] = {on_goaway, false},     [PACKET_HEARTBEAT] = {on_heartbeat, true},
+    [PACKET_REGISTER] = {on_register, false}, [PACKET_DEREGISTER] = {on_deregister, false},
+    [PACKET_CREDIT] = {on_credit, false},     [PACKET_CALL] = {on_call, false},
+    [PACKET_REPLY] = {on_reply, false},       [PACKET_ERROR] = {on_reply, false},
+    [PACKET_CANCEL] = {on_cancel, false},     [PACKET_RETURN] = {on_return, false},
 };
 
 static void packet_handle(struct arrival *arrival)
@@ -226,8 +219,7 @@ static void message_refuse(const struct arrival *arrival, uint64_t id, enum pack
     bool unsupported = error == PACKET_ERROR_VERSION || error == PACKET_ERROR_CRITICAL;
     arrival->broker->counters.malformed++;
     broker_log(arrival->broker, BROKER_LOG_WARNING, "malformed_message", "peer=%llu reason=\"%s\"",
-               arrival->session == NULL ? 0ULL
-                                        : (unsigned long long)arrival->session->peer.number,
+               arrival->session == NULL ? 0ULL : (unsigned long long)arrival->session->peer.number,
                packet_error_text(error));
     answer_error(arrival, id, unsupported ? BUSBAR_UNSUPPORTED : BUSBAR_BAD_REQUEST,
                  packet_error_text(error));
@@ -280,6 +272,7 @@ void native_receive(struct broker *broker, struct message *message)
         bundle_handle(&arrival, &reader);
     blob_unref(&arrival.attached);
     if (!outbox_is_empty(&broker->stray)) {
+        broker->socket_is_dry = false;
         (void)outbox_flush(&broker->stray, broker->socket, &message->from);
         outbox_clear(&broker->stray);
     }

@@ -13,11 +13,11 @@ struct peer {
     uint64_t number; /* in this run of the broker; for people */
 
     /* As a client. */
-    struct list calls;    /* struct call.of_client: made and without outcome */
-    struct map by_id;     /* the same by the client's id; only once it has cancelled one */
-    uint32_t call_count;  /* length of calls */
-    struct list flows;    /* struct flow.of_client */
-    size_t kept_bytes;    /* request bytes kept for its calls */
+    struct list calls;   /* struct call.of_client: made and without outcome */
+    struct map by_id;    /* the same by the client's id; only once it has cancelled one */
+    uint32_t call_count; /* length of calls */
+    struct list flows;   /* struct flow.of_client */
+    size_t kept_bytes;   /* request bytes kept for its calls */
 
     /* As a worker. */
     struct list running; /* struct call.place: given to it and not answered */
@@ -30,9 +30,9 @@ struct peer {
      * A flood fills whatever credit there is, and a light caller then waits behind all of it at the
      * worker. So a worker that unequal clients share is given less at once for a while.
      */
-    uint64_t last_client;  /* number of the client whose call it was given last … */
-    uint32_t last_count;   /* … and how many calls that client had out then */
-    uint64_t paced_until;  /* ms */
+    uint64_t last_client; /* number of the client whose call it was given last … */
+    uint32_t last_count;  /* … and how many calls that client had out then */
+    uint64_t paced_until; /* ms */
 };
 
 enum {

@@ -172,8 +172,7 @@ void method_unref(struct registry *registry, struct method *method)
 static bool method_add_provider(struct method *method, struct export *export, bool idempotent)
 {
     size_t count = method->provider_count;
-    struct provider *providers =
-        realloc(method->providers, (count + 1) * sizeof(struct provider));
+    struct provider *providers = realloc(method->providers, (count + 1) * sizeof(struct provider));
     if (providers == NULL)
         return false;
     providers[count] = (struct provider){.export = export, .idempotent = idempotent};

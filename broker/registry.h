@@ -31,7 +31,8 @@ struct method {
     size_t references;
     struct provider *providers;
     size_t provider_count;
-    size_t next; /* where the search for the least loaded worker starts, so that equals take turns */
+    size_t
+        next; /* where the search for the least loaded worker starts, so that equals take turns */
     uint8_t service_size;
     uint8_t method_size;
     char names[]; /* service, method, without NUL */
@@ -52,7 +53,8 @@ struct service {
 };
 
 /* One service as one worker registered it. */
-struct export {
+struct export
+{
     struct list of_worker;
     struct list of_service;
     struct peer *worker;

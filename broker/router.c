@@ -262,8 +262,8 @@ static bool router_admit(struct router *router, struct peer *client, const struc
     }
     if (packet->body.size > router->limits.body_limit) {
         router->counters->outcome_too_large++;
-        snprintf(text, sizeof text, "the body has %zu bytes, the limit is %llu",
-                 packet->body.size, (unsigned long long)router->limits.body_limit);
+        snprintf(text, sizeof text, "the body has %zu bytes, the limit is %llu", packet->body.size,
+                 (unsigned long long)router->limits.body_limit);
         router_refuse(router, client, packet->id, BUSBAR_TOO_LARGE, text);
         return false;
     }
@@ -276,8 +276,8 @@ void router_call(struct router *router, struct peer *client, const struct packet
     router->counters->calls_received++;
     if (!router_admit(router, client, packet))
         return;
-    struct method *method =
-        registry_find_method(&router->registry, packet->service, packet->method);
+    struct method *method = registry_find_method(&router->registry, packet->service,
+                                                 packet->method);
     if (method == NULL) {
         router_refuse_name(router, client, packet);
         return;

@@ -66,8 +66,8 @@ void router_peer_fini(struct router *router, struct peer *peer, uint64_t now);
  * a static text in `reason`. */
 enum busbar_status router_register(struct router *router, struct peer *worker, struct bytes name,
                                    struct registration *registration, const char **reason);
-enum busbar_status router_deregister(struct router *router, struct peer *worker,
-                                     struct bytes name, const char **reason);
+enum busbar_status router_deregister(struct router *router, struct peer *worker, struct bytes name,
+                                     const char **reason);
 
 /* A registration was acknowledged: calls that wait may go to the worker now. */
 void router_serve(struct router *router, struct peer *worker, uint64_t now);

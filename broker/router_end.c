@@ -120,9 +120,9 @@ static struct outcome worker_outcome(const struct packet *packet)
         uint8_t status;
         uint8_t fate;
     } ALLOWED[] = {
-        {BUSBAR_APP_ERROR, BUSBAR_EXECUTED},        {BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED},
-        {BUSBAR_BAD_REQUEST, BUSBAR_NOT_EXECUTED},  {BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED},      {BUSBAR_CANCELLED, BUSBAR_MAYBE_EXECUTED},
+        {BUSBAR_APP_ERROR, BUSBAR_EXECUTED},       {BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED},
+        {BUSBAR_BAD_REQUEST, BUSBAR_NOT_EXECUTED}, {BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED},
+        {BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED},     {BUSBAR_CANCELLED, BUSBAR_MAYBE_EXECUTED},
         {BUSBAR_TIMEOUT, BUSBAR_MAYBE_EXECUTED},
     };
     for (size_t i = 0; i < ARRAY_SIZE(ALLOWED); i++) {
@@ -256,11 +256,11 @@ void router_cancel(struct router *router, struct peer *client, uint64_t client_i
         if (call->client_id != client_id)
             continue;
         router->counters->outcome_cancelled++;
-        call_fail(router, call,
-                  &(struct outcome){BUSBAR_CANCELLED,
-                                    call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED
-                                                       : BUSBAR_NOT_EXECUTED,
-                                    "cancelled by its client"});
+        call_fail(
+            router, call,
+            &(struct outcome){BUSBAR_CANCELLED,
+                              call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED,
+                              "cancelled by its client"});
         return;
     }
 }

@@ -16,8 +16,7 @@ static void router_drop_queued(struct router *router, struct method *method)
     bool service_gone = list_is_empty(&method->service->exports);
     method_ref(method);
     while ((call = backlog_find(method)) != NULL) {
-        enum busbar_fate fate =
-            call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED;
+        enum busbar_fate fate = call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED;
         if (call->attempts > 0) {
             router->counters->outcome_worker_lost++;
             call_fail(router, call,
@@ -84,8 +83,8 @@ enum busbar_status router_register(struct router *router, struct peer *worker, s
     return status;
 }
 
-enum busbar_status router_deregister(struct router *router, struct peer *worker,
-                                     struct bytes name, const char **reason)
+enum busbar_status router_deregister(struct router *router, struct peer *worker, struct bytes name,
+                                     const char **reason)
 {
     const struct service *service = registry_find_service(&router->registry, name);
     struct export *export = service == NULL ? NULL : registry_find_export(worker, service);

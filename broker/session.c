@@ -105,6 +105,12 @@ static struct session *session_new(struct broker *broker, const struct routing_i
     return session;
 }
 
+static enum outbox_result session_push(struct broker *broker, struct session *session)
+{
+    broker->socket_is_dry = false; /* a send may take in what its descriptor would have told */
+    return outbox_flush(&session->outbox, broker->socket, &session->id);
+}
+
 static bool session_welcome(struct broker *broker, struct session *session)
 {
     uint8_t body[WELCOME_SIZE];
@@ -118,7 +124,7 @@ static bool session_welcome(struct broker *broker, struct session *session)
                             .id = session->token,
                             .body = {.data = body, .size = sizeof body}};
     return outbox_put(&session->outbox, &packet, NULL) &&
-           outbox_flush(&session->outbox, broker->socket, &session->id) == OUTBOX_SENT;
+           session_push(broker, session) == OUTBOX_SENT;
 }
 
 struct session *session_open(struct broker *broker, const struct routing_id *id, int fd,
@@ -127,8 +133,7 @@ struct session *session_open(struct broker *broker, const struct routing_id *id,
     struct session *session = session_new(broker, id, hello);
     if (session == NULL)
         return NULL;
-    if (session_welcome(broker, session) &&
-        sessions_record_fd(&broker->sessions, fd, session)) {
+    if (session_welcome(broker, session) && sessions_record_fd(&broker->sessions, fd, session)) {
         session->fd = fd;
         broker->counters.sessions_opened++;
         broker_log(broker, BROKER_LOG_DEBUG, "session_opened", "peer=%llu fd=%d",
@@ -195,7 +200,7 @@ void session_send(struct broker *broker, struct session *session, const struct p
 
 static void session_flush(struct broker *broker, struct session *session)
 {
-    switch (outbox_flush(&session->outbox, broker->socket, &session->id)) {
+    switch (session_push(broker, session)) {
     case OUTBOX_SENT:
         break;
     case OUTBOX_BLOCKED:

@@ -19,7 +19,7 @@ enum {
     TCP_IDLE_S = 10,
     TCP_INTERVAL_S = 5,
     TCP_PROBES = 3,
-    FRAMES_MAX = 2, /* a bundle, and the body of its packet */
+    FRAMES_MAX = 2,               /* a bundle, and the body of its packet */
     BODY_FRAME_SLACK = 64 * 1024, /* so that a body just over the limit gets an answer, not a cut */
 };
 
@@ -34,7 +34,8 @@ static bool socket_set_options(const struct broker *broker, void *socket)
         int option;
         int value;
     } OPTIONS[] = {
-        {ZMQ_ROUTER_MANDATORY, 1}, /* a send to a full or gone peer is an error, not a silent loss */
+        {ZMQ_ROUTER_MANDATORY,
+         1}, /* a send to a full or gone peer is an error, not a silent loss */
         {ZMQ_SNDHWM, SEND_HIGH_WATER_MARK},
         {ZMQ_RCVHWM, RECEIVE_HIGH_WATER_MARK},
         {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
@@ -187,6 +188,7 @@ static void disconnected(struct broker *broker, int fd)
 void socket_watch(struct broker *broker)
 {
     struct monitor_event event;
+    broker->monitor_is_dry = true; /* once the loop has ended */
     while (monitor_next(&broker->monitor, &event)) {
         switch (event.kind) {
         case ZMQ_EVENT_ACCEPTED:

@@ -20,7 +20,7 @@ struct busbar_request {
     struct bytes body;
     uint8_t encoding;
     bool attached; /* the body came as a frame of its own */
-    bool kept; /* holds a reference to the worker */
+    bool kept;     /* holds a reference to the worker */
     struct answer_to to;
     uint64_t deadline; /* ms */
     uint64_t arrived_ns;

@@ -1,11 +1,11 @@
 /* The sink that remembers. */
 #include "tests/unit/router_rig.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
+#include <cmocka.h>
 
 static void rig_send(void *context, struct peer *to, const struct packet *packet,
                      struct blob *attached)

@@ -1,9 +1,9 @@
 /* The router by scenarios, one event after the other. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
+#include <cmocka.h>
 
 #include "broker/router.h"
 #include "tests/unit/router_rig.h"
@@ -73,10 +73,10 @@ static void names_nobody_offers_are_refused_at_once(void **state)
         const char *method;
         enum busbar_status status;
     } CASES[] = {
-        {"nobody", "hello", BUSBAR_NO_SERVICE},      {"greeter", "missing", BUSBAR_NO_METHOD},
-        {"bad name", "hello", BUSBAR_BAD_REQUEST},   {"", "hello", BUSBAR_BAD_REQUEST},
-        {"greeter", "he.llo", BUSBAR_BAD_REQUEST},   {"greeter", "", BUSBAR_BAD_REQUEST},
-        {"greeterh", "ello", BUSBAR_NO_SERVICE},     {".greeter", "hello", BUSBAR_BAD_REQUEST},
+        {"nobody", "hello", BUSBAR_NO_SERVICE},    {"greeter", "missing", BUSBAR_NO_METHOD},
+        {"bad name", "hello", BUSBAR_BAD_REQUEST}, {"", "hello", BUSBAR_BAD_REQUEST},
+        {"greeter", "he.llo", BUSBAR_BAD_REQUEST}, {"greeter", "", BUSBAR_BAD_REQUEST},
+        {"greeterh", "ello", BUSBAR_NO_SERVICE},   {".greeter", "hello", BUSBAR_BAD_REQUEST},
     };
     (void)state;
     assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
@@ -216,10 +216,17 @@ static void registrations_are_checked(void **state)
         const char *name;
         enum busbar_status status;
     } CASES[] = {
-        {"fine.name:1-2", BUSBAR_OK}, {"fine.name:1-2", BUSBAR_CONFLICT},
-        {"bad name", BUSBAR_BAD_REQUEST}, {"", BUSBAR_BAD_REQUEST}, {"a@b", BUSBAR_BAD_REQUEST},
-        {"bus", BUSBAR_DENIED}, {"bus.x", BUSBAR_DENIED}, {"mmi.service", BUSBAR_DENIED},
-        {"titanic.request", BUSBAR_DENIED}, {"_mine", BUSBAR_DENIED}, {"busy", BUSBAR_OK},
+        {"fine.name:1-2", BUSBAR_OK},
+        {"fine.name:1-2", BUSBAR_CONFLICT},
+        {"bad name", BUSBAR_BAD_REQUEST},
+        {"", BUSBAR_BAD_REQUEST},
+        {"a@b", BUSBAR_BAD_REQUEST},
+        {"bus", BUSBAR_DENIED},
+        {"bus.x", BUSBAR_DENIED},
+        {"mmi.service", BUSBAR_DENIED},
+        {"titanic.request", BUSBAR_DENIED},
+        {"_mine", BUSBAR_DENIED},
+        {"busy", BUSBAR_OK},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++)
@@ -234,8 +241,8 @@ static void deregistering_one_service_leaves_the_other(void **state)
     assert_int_equal(rig_export(&rig, &worker, "two", GREETER), BUSBAR_OK);
     rig_call(&rig, &client, 1, "one", "hello");
     uint64_t id = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
-    assert_int_equal(
-        router_deregister(&rig.router, &worker, bytes_of_text("one"), &reason), BUSBAR_OK);
+    assert_int_equal(router_deregister(&rig.router, &worker, bytes_of_text("one"), &reason),
+                     BUSBAR_OK);
     assert_int_equal(router_deregister(&rig.router, &worker, bytes_of_text("one"), &reason),
                      BUSBAR_NO_SERVICE);
     rig_reply(&rig, &worker, id, "still mine");

@@ -1,9 +1,9 @@
 /* How calls end: lost, expired, cancelled, returned, refused. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <string.h>
+#include <cmocka.h>
 
 #include "broker/router.h"
 #include "tests/unit/router_rig.h"

@@ -1,10 +1,10 @@
 /* Random events against the router: every call has one outcome, and nothing is left behind. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <cmocka.h>
 
 #include "broker/router.h"
 
@@ -18,9 +18,9 @@ enum {
 /* What the test knows of a peer, by itself. */
 struct model_peer {
     struct peer peer;
-    uint8_t open[IDS];     /* calls made and without outcome, by the client's id */
+    uint8_t open[IDS]; /* calls made and without outcome, by the client's id */
     size_t open_count;
-    uint64_t held[256];    /* worker-side ids given to it and not answered */
+    uint64_t held[256]; /* worker-side ids given to it and not answered */
     size_t held_count;
     uint32_t credit;
     uint16_t next_id;
@@ -205,9 +205,9 @@ static void do_wait(struct model *model, struct model_peer *peer)
 static void model_step(struct model *model)
 {
     static void (*const EVENT[])(struct model *, struct model_peer *) = {
-        do_call,   do_call, do_call,   do_call,   do_call,  do_call,       do_answer,
+        do_call,   do_call,   do_call,   do_call,   do_call,     do_call,       do_answer,
         do_answer, do_answer, do_answer, do_answer, do_register, do_deregister, do_credit,
-        do_cancel, do_leave, do_die,   do_wait,   do_wait,  do_forge,
+        do_cancel, do_leave,  do_die,    do_wait,   do_wait,     do_forge,
     };
     EVENT[pick(model, ARRAY_SIZE(EVENT))](model, &model->peers[pick(model, PEERS)]);
 }
@@ -226,7 +226,8 @@ static void model_check(const struct model *model)
 
 static void model_print(const struct model *model)
 {
-#define PRINT(name, text) print_message("%8llu %s\n", (unsigned long long)model->counters.name, #name);
+#define PRINT(name, text)                                                                          \
+    print_message("%8llu %s\n", (unsigned long long)model->counters.name, #name);
     COUNTER_TABLE(PRINT)
 #undef PRINT
 }

@@ -59,7 +59,7 @@ struct busbar_body {
     enum busbar_encoding encoding;
     busbar_free_fn *free; /* taken */
     void *hint;           /* taken: for `free` */
-    void *owner; /* borrowed: what the bytes belong to; the library's own */
+    void *owner;          /* borrowed: what the bytes belong to; the library's own */
 };
 
 static inline struct busbar_body busbar_body_copied(const void *data, size_t size)
@@ -68,8 +68,8 @@ static inline struct busbar_body busbar_body_copied(const void *data, size_t siz
     return body;
 }
 
-static inline struct busbar_body busbar_body_taken(void *data, size_t size, busbar_free_fn *give_back,
-                                                   void *hint)
+static inline struct busbar_body busbar_body_taken(void *data, size_t size,
+                                                   busbar_free_fn *give_back, void *hint)
 {
     struct busbar_body body = {data, size, BUSBAR_RAW, give_back, hint, NULL};
     return body;

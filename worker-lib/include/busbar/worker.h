@@ -28,9 +28,9 @@ enum {
 
 /* All members may be 0 for the default; `reserved` must be. */
 struct busbar_worker_options {
-    const char *broker;    /* endpoint; default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
-    uint32_t threads;      /* handlers that run at once; default 1; BUSBAR_INLINE for none */
-    uint32_t credit;       /* calls taken at once; default: adapted to the measured handler time,
+    const char *broker;       /* endpoint; default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
+    uint32_t threads;         /* handlers that run at once; default 1; BUSBAR_INLINE for none */
+    uint32_t credit;          /* calls taken at once; default: adapted to the measured handler time,
                               so that about a millisecond of work waits here */
     uint32_t stop_timeout_ms; /* how long _stop waits for handlers that run; default 10000 */
     void *reserved[4];
@@ -116,7 +116,7 @@ struct busbar_worker_stats {
     uint64_t returned;      /* given back unstarted */
     uint64_t stale_replies; /* dropped: the session they belonged to is over */
     uint64_t reconnects;
-    uint32_t credit;        /* in force */
+    uint32_t credit; /* in force */
 };
 void busbar_worker_stats(const struct busbar_worker *worker, struct busbar_worker_stats *ret);
 
