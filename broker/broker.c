@@ -21,6 +21,7 @@ enum {
     DRAIN_MS = 5000,     /* how long running calls may take once the broker is told to stop */
     GOODBYE_MS = 1000,   /* how long the last messages may take to leave */
     BLOCKED_WAIT_MS = 2, /* when an outbox is blocked; libzmq mostly wakes the loop before */
+    BROKEN_MS = 30,      /* how long messages of a broken connection are waited for under load */
     FDS_RESERVED = 64,   /* descriptors that are not peers' */
 };
 
@@ -70,6 +71,7 @@ static bool broker_init_state(struct broker *broker)
     list_init(&broker->touched);
     list_init(&broker->blocked);
     list_init(&broker->doomed);
+    list_init(&broker->broken);
     broker->pool = bundle_pool_new();
     if (broker->pool == NULL || !sessions_init(&broker->sessions) ||
         !router_init(&broker->router, &limits, &sink, broker->now))
@@ -180,6 +182,14 @@ static int broker_timeout(const struct broker *broker)
     return (int)wait;
 }
 
+/* Was broker_stop called? A loop that never sleeps has to ask. */
+static void broker_hear(struct broker *broker)
+{
+    uint64_t told;
+    if (read(broker->wake, &told, sizeof told) == sizeof told)
+        broker->stopping = true;
+}
+
 /*
  * Sleeps until there is something to do. libzmq's descriptors tell of changes, not of states, and a
  * send may take a change in: so the states are asked after the last send and before sleeping.
@@ -195,9 +205,8 @@ static void broker_wait(struct broker *broker)
         return;
     (void)poll(fds, ARRAY_SIZE(fds), broker_timeout(broker));
     broker->monitor_is_dry = fds[1].revents == 0;
-    uint64_t told;
-    if (fds[2].revents != 0 && read(broker->wake, &told, sizeof told) == sizeof told)
-        broker->stopping = true;
+    if (fds[2].revents != 0)
+        broker_hear(broker);
 }
 
 /* The looks that are not for every turn. */
@@ -223,6 +232,9 @@ static bool broker_turn(struct broker *broker)
     if (!broker->monitor_is_dry)
         socket_watch(broker); /* first: no call is given to a worker that is known to be gone */
     bool more = broker_receive(broker);
+    if (!list_is_empty(&broker->broken) &&
+        (!more || broker->now - broker->broken_since >= BROKEN_MS))
+        sessions_end_broken(broker);
     broker_inspect(broker);
     do {
         sessions_reap(broker);
@@ -249,9 +261,15 @@ static void broker_drain(struct broker *broker)
     broker->router.draining = true;
     broker->stopping = false;
     broker_tell_all(broker, PACKET_GOAWAY);
-    while (broker_turn(broker) ||
-           (broker->router.calls.count > 0 && clock_ms() < end && !broker->stopping))
-        broker_wait(broker);
+    for (;;) {
+        bool more = broker_turn(broker);
+        if ((!more && broker->router.calls.count == 0) || clock_ms() >= end || broker->stopping)
+            break;
+        if (more)
+            broker_hear(broker);
+        else
+            broker_wait(broker);
+    }
     broker_tell_all(broker, PACKET_BYE);
     sessions_flush(broker);
     (void)zmq_setsockopt(broker->socket, ZMQ_LINGER, &linger, sizeof linger);
@@ -260,7 +278,9 @@ static void broker_drain(struct broker *broker)
 enum busbar_status broker_run(struct broker *broker)
 {
     while (!broker->stopping) {
-        if (!broker_turn(broker))
+        if (broker_turn(broker))
+            broker_hear(broker);
+        else
             broker_wait(broker);
     }
     broker_drain(broker);

@@ -42,7 +42,9 @@ struct broker {
     struct outbox stray;      /* answers to a peer that has no session; flushed per message */
     struct list touched;      /* session.flush: something was put since the last flush */
     struct list blocked;      /* session.flush: libzmq's queue was full; tried again each turn */
+    struct list broken;       /* session.broken: to be ended when the socket is empty */
     struct list doomed;       /* session.doomed: to be ended when the current message is done */
+    uint64_t broken_since;    /* ms: when `broken` got its first */
     uint64_t next_inspection; /* ms: when the sessions are looked through */
     uint64_t last_inspection;
 };

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/blob.h"
 
@@ -149,6 +150,8 @@ static void send_answer(struct router *router, const struct call *call, struct p
         router->counters->outcome_worker_error++;
         packet.status = (uint8_t)outcome.status;
         packet.fate = (uint8_t)outcome.fate;
+        if (call->attempts > 1 && outcome.fate == BUSBAR_NOT_EXECUTED)
+            packet.fate = BUSBAR_MAYBE_EXECUTED; /* by a worker that was lost with it */
     }
     packet.flags = attached != NULL ? PACKET_ATTACHED : 0;
     router->sink.send(router->sink.context, call->client, &packet, attached);
@@ -184,11 +187,21 @@ void router_reply(struct router *router, struct peer *worker, const struct packe
     router_serve(router, worker, now);
 }
 
-/* Takes the request back from the packet that returned it. */
-static bool call_keep_returned(struct call *call, const struct packet *packet,
-                               struct blob *attached)
+static bool bytes_are_equal(struct bytes a, struct bytes b)
 {
-    if (packet->service.size == 0)
+    return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
+}
+
+/*
+ * Takes the request back from the packet that returned it. With the call's own names, since it is
+ * sent on under those: with shorter ones a body could be returned that fits no bundle beside them.
+ */
+static bool call_keep_returned(struct call *call, const struct packet *packet, struct blob *attached,
+                               uint64_t body_limit)
+{
+    if (!bytes_are_equal(packet->service, method_service(call->method)) ||
+        !bytes_are_equal(packet->method, method_name(call->method)) ||
+        packet->body.size > body_limit)
         return false;
     call->kept = kept_new(packet, attached);
     if (call->kept == NULL)
@@ -211,10 +224,12 @@ void router_return(struct router *router, struct peer *worker, const struct pack
     }
     call_leave_worker(call);
     call->attempts--;
-    if (call->kept == NULL && !call_keep_returned(call, packet, attached)) {
+    enum busbar_fate fate = call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED;
+    if (call->kept == NULL &&
+        !call_keep_returned(call, packet, attached, router->limits.body_limit)) {
         router->counters->outcome_busy++;
         call_fail(router, call,
-                  &(struct outcome){BUSBAR_BUSY, BUSBAR_NOT_EXECUTED,
+                  &(struct outcome){BUSBAR_BUSY, fate,
                                     "its worker gave the call back without its request"});
         return;
     }
@@ -226,7 +241,7 @@ void router_return(struct router *router, struct peer *worker, const struct pack
     }
     router->counters->outcome_no_service++;
     call_fail(router, call,
-              &(struct outcome){BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED,
+              &(struct outcome){BUSBAR_NO_SERVICE, fate,
                                 "its worker gave the call back and there is no other"});
 }
 

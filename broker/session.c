@@ -99,6 +99,7 @@ static struct session *session_new(struct broker *broker, const struct routing_i
     outbox_init(&session->outbox, broker->pool);
     list_init(&session->flush);
     list_init(&session->doomed);
+    list_init(&session->broken);
     map_insert(&broker->sessions.by_id, &session->by_id,
                siphash(&broker->sessions.key, id->bytes, id->size));
     map_insert(&broker->sessions.by_token, &session->by_token, session->token);
@@ -154,6 +155,7 @@ void session_end(struct broker *broker, struct session *session, const char *rea
     router_peer_fini(&broker->router, &session->peer, broker->now);
     list_remove(&session->flush);
     list_remove(&session->doomed);
+    list_remove(&session->broken);
     map_remove(&broker->sessions.by_id, &session->by_id);
     map_remove(&broker->sessions.by_token, &session->by_token);
     if (session->fd >= 0)
@@ -176,6 +178,27 @@ void sessions_reap(struct broker *broker)
     while ((node = list_first(&broker->doomed)) != NULL) {
         struct session *session = CONTAINER_OF(node, struct session, doomed);
         session_end(broker, session, session->doom);
+    }
+}
+
+/* The news of the break overtakes the messages: a worker that answered, said BYE and closed must not
+ * be taken for one that was lost. The descriptor may be another's from now on. */
+void session_break(struct broker *broker, struct session *session)
+{
+    session->peer.leaving = true;
+    broker->sessions.by_fd[session->fd] = NULL;
+    session->fd = -1;
+    if (list_is_empty(&broker->broken))
+        broker->broken_since = broker->now;
+    list_append(&broker->broken, &session->broken);
+}
+
+void sessions_end_broken(struct broker *broker)
+{
+    struct list *node;
+    while ((node = list_first(&broker->broken)) != NULL) {
+        broker->counters.sessions_lost++;
+        session_end(broker, CONTAINER_OF(node, struct session, broken), "its connection broke");
     }
 }
 

@@ -26,6 +26,7 @@ struct session {
     struct map_node by_token;
     struct list flush;  /* broker.touched or broker.blocked */
     struct list doomed; /* broker.doomed */
+    struct list broken; /* broker.broken */
     const char *doom;   /* why it is to end; NULL while it is well */
 };
 
@@ -57,6 +58,10 @@ void session_end(struct broker *broker, struct session *session, const char *rea
 /* Marks a session to be ended once the current message is done with. Static text. */
 void session_doom(struct broker *broker, struct session *session, const char *reason);
 void sessions_reap(struct broker *broker);
+
+/* Its connection broke: it gets no more calls, and ends when what it had sent has been taken in. */
+void session_break(struct broker *broker, struct session *session);
+void sessions_end_broken(struct broker *broker);
 
 /* Puts a packet into the session's outbox, and dooms the session if too much is due to it. */
 void session_send(struct broker *broker, struct session *session, const struct packet *packet,

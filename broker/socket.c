@@ -145,7 +145,7 @@ bool socket_receive(struct broker *broker, struct message *message)
         return false;
     }
     size_t size = zmq_msg_size(&from);
-    message->from.size = (uint8_t)(size < ROUTING_ID_MAX ? size : 0);
+    message->from.size = (uint8_t)(size <= ROUTING_ID_MAX ? size : 0);
     memcpy(message->from.bytes, zmq_msg_data(&from), message->from.size);
     bool more = zmq_msg_more(&from);
     zmq_msg_close(&from);
@@ -181,8 +181,7 @@ static void disconnected(struct broker *broker, int fd)
     intake_close(&broker->intake, fd);
     if (session == NULL)
         return;
-    broker->counters.sessions_lost++;
-    session_end(broker, session, "its connection broke");
+    session_break(broker, session);
 }
 
 void socket_watch(struct broker *broker)

@@ -124,8 +124,12 @@ static void bundle_drop(struct bundle *bundle)
     bool lent = bundle->sealed && bundle->lent;
     if (bundle->sealed && bundle->attached != NULL)
         zmq_msg_close(&bundle->body);
-    if (bundle->sealed)
-        zmq_msg_close(&bundle->frame);
+    if (bundle->sealed) { /* a lent bundle is gone before zmq_msg_close is done with the message */
+        zmq_msg_t frame;
+        zmq_msg_init(&frame);
+        zmq_msg_move(&frame, &bundle->frame);
+        zmq_msg_close(&frame);
+    }
     if (!lent)
         bundle_recycle(bundle);
 }
@@ -196,6 +200,8 @@ static struct bundle *outbox_bundle(struct outbox *outbox, size_t size, bool alo
 bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob *attached)
 {
     size_t size = packet_size(packet);
+    if (size > BUNDLE_SIZE_MAX - BUNDLE_HEADER_SIZE)
+        return false;
     struct bundle *bundle = outbox_bundle(outbox, size, attached != NULL);
     if (bundle == NULL)
         return false;
@@ -325,15 +331,20 @@ static enum outbox_result bundle_send(struct bundle *bundle, void *socket,
 {
     struct blob *attached = bundle->attached;
     bool lent = bundle->lent;
+    zmq_msg_t frame; /* not the bundle's own: libzmq clears it after its I/O thread may have freed
+                        a lent bundle */
     zmq_msg_t body;
     if (peer != NULL && !routing_id_send(peer, socket))
         return errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
+    zmq_msg_init(&frame);
+    zmq_msg_move(&frame, &bundle->frame);
     if (attached != NULL) { /* out of the bundle, which a lent frame takes with it */
         zmq_msg_init(&body);
         zmq_msg_move(&body, &bundle->body);
     }
-    if (!message_send(&bundle->frame, socket, attached != NULL ? ZMQ_SNDMORE : 0)) {
+    if (!message_send(&frame, socket, attached != NULL ? ZMQ_SNDMORE : 0)) {
         enum outbox_result result = errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
+        zmq_msg_move(&bundle->frame, &frame);
         if (attached != NULL)
             zmq_msg_move(&bundle->body, &body);
         return result;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-    ROUTING_ID_MAX = 32, /* bytes; ROUTER's own ids have 5 */
+    ROUTING_ID_MAX = 255, /* bytes, the most that ZMTP allows; ROUTER's own ids have 5 */
 };
 
 struct routing_id {
