@@ -44,8 +44,8 @@ static void broker_sink(void *context, struct peer *to, const struct packet *pac
     session_send(context, session_of_peer(to), packet, attached);
 }
 
-/* What the limit on descriptors leaves for peers: past it, libzmq would spin on accept. */
-static uint32_t session_limit_default(void)
+/* Past it connections are refused: without a free descriptor libzmq would spin on accept. */
+static uint32_t descriptor_limit(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= 2 * FDS_RESERVED)
@@ -78,7 +78,7 @@ static bool broker_init_state(struct broker *broker)
         return false;
     broker->router.counters = &broker->counters;
     outbox_init(&broker->stray, broker->pool);
-    intake_init(&broker->intake, settings->body_limit);
+    intake_init(&broker->intake, settings->body_limit, descriptor_limit());
     return true;
 }
 
@@ -107,7 +107,7 @@ enum busbar_status broker_new(struct broker **ret, const struct broker_settings 
     if (hooks != NULL)
         broker->hooks = *hooks;
     if (broker->settings.session_limit == 0)
-        broker->settings.session_limit = session_limit_default();
+        broker->settings.session_limit = descriptor_limit();
     if (!broker_init_state(broker))
         return BUSBAR_NO_MEMORY;
     broker->ready = true;
@@ -170,7 +170,7 @@ static int socket_fd(void *socket)
 
 static int broker_timeout(const struct broker *broker)
 {
-    uint64_t wait = wheel_wait(&broker->router.wheel, broker->now);
+    uint64_t wait = router_wait(&broker->router, broker->now);
     uint64_t inspection = broker->next_inspection < broker->intake.next_check
                               ? broker->next_inspection
                               : broker->intake.next_check;

@@ -41,14 +41,6 @@ static struct busbar_value *record_finish(struct record *record)
     return record->map;
 }
 
-static size_t service_workers(const struct service *service)
-{
-    size_t workers = 0;
-    LIST_EACH(node, (struct list *)(uintptr_t)&service->exports)
-        workers++;
-    return workers;
-}
-
 static struct busbar_value *service_methods(const struct service *service)
 {
     struct busbar_value *list = busbar_value_list();
@@ -69,7 +61,7 @@ static struct busbar_value *service_row(const struct service *service)
     struct record record;
     record_init(&record);
     record_set(&record, "service", busbar_value_text(service->name));
-    record_count(&record, "workers", service_workers(service));
+    record_count(&record, "workers", service->export_count);
     record_set(&record, "methods", service_methods(service));
     record_count(&record, "queued", service->queued);
     record_count(&record, "running", service->running);

@@ -10,6 +10,7 @@
 #include "settings/errors.h"
 
 #include <getopt.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -132,24 +133,43 @@ static bool parse_arguments(struct arguments *arguments, int argc, char **argv)
 
 /* The process ---------------------------------------------------------------------------------- */
 
-/* What a signal stops; NULL while there is nothing to stop. */
-static struct broker *volatile running;
-static volatile sig_atomic_t signals_seen;
-
-static void on_signal(int number)
+static void stop_signals(sigset_t *set)
 {
-    if (signals_seen++ > 0)
-        _exit(EXIT_BY_SIGNAL + number);
-    if (running != NULL)
-        broker_stop(running);
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
 }
 
-static void handle_signals(void)
+/* The first signal stops the broker in order, a second one ends the program at once. */
+static void *wait_for_signals(void *context)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    sigset_t set;
+    int number;
+    stop_signals(&set);
+    for (unsigned seen = 0;; seen++) {
+        if (sigwait(&set, &number) != 0)
+            continue;
+        if (seen > 0)
+            _exit(EXIT_BY_SIGNAL + number);
+        broker_stop(context);
+    }
+    return NULL;
+}
+
+/* Before any thread is started, which then takes none of them either. */
+static void block_signals(void)
+{
+    sigset_t set;
+    stop_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static bool handle_signals(struct broker *broker)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, wait_for_signals, broker) == 0 &&
+           pthread_detach(thread) == 0;
 }
 
 /* As many peers as the system lets us have. */
@@ -209,11 +229,12 @@ static int run(const struct broker_settings *settings, struct log *log)
                 error[0] != '\0' ? error : busbar_status_text(status));
         return EXIT_FAILURE;
     }
-    running = broker;
-    handle_signals();
+    if (!handle_signals(broker)) {
+        fprintf(stderr, "busbard: cannot wait for signals\n");
+        return EXIT_FAILURE;
+    }
     announce(broker, log);
     status = broker_run(broker);
-    running = NULL;
     (void)notify_send("STOPPING=1");
     if (status != BUSBAR_OK) {
         fprintf(stderr, "busbard: %s\n", busbar_status_text(status));
@@ -228,7 +249,7 @@ static int start(const struct broker_settings *settings)
     struct log log;
     log_init(&log, stderr);
     log.level = log_level_of(settings->log_level);
-    signal(SIGPIPE, SIG_IGN);
+    block_signals();
     raise_descriptor_limit();
     seed_random();
     int code = run(settings, &log);

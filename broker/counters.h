@@ -34,6 +34,7 @@
     X(sessions_lost, "sessions whose connection broke")                                            \
     X(sessions_silent, "worker sessions ended for want of heartbeats")                             \
     X(sessions_cut, "sessions ended because too much was due to them")                             \
+    X(connections_refused, "connections broken at once because there were too many")               \
     X(connections_cut, "connections broken because a message of theirs had no end")                \
     X(sessions_refused, "sessions refused because there were too many")                            \
     X(resets, "packets refused because their peer has no session")                                 \

@@ -14,9 +14,9 @@ enum {
     SUSPECT_INTERVAL_MS = 20,
 };
 
-void intake_init(struct intake *intake, uint64_t body_limit)
+void intake_init(struct intake *intake, uint64_t body_limit, uint32_t fd_limit)
 {
-    *intake = (struct intake){.allowance = body_limit + BYTES_AHEAD};
+    *intake = (struct intake){.allowance = body_limit + BYTES_AHEAD, .fd_limit = fd_limit};
 }
 
 void intake_fini(struct intake *intake)
@@ -49,10 +49,12 @@ static uint64_t socket_cookie(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
 
-void intake_open(struct intake *intake, int fd)
+bool intake_open(struct intake *intake, int fd)
 {
-    if (fd >= 0 && intake_reserve(intake, (size_t)fd))
-        intake->by_fd[fd] = (struct intake_connection){.cookie = socket_cookie(fd)};
+    if (fd < 0 || !intake_reserve(intake, (size_t)fd))
+        return true;
+    intake->by_fd[fd] = (struct intake_connection){.cookie = socket_cookie(fd)};
+    return (uint32_t)fd < intake->fd_limit || !intake_cut(intake, fd);
 }
 
 void intake_close(struct intake *intake, int fd)

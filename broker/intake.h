@@ -20,14 +20,16 @@ struct intake {
     struct intake_connection *by_fd;
     size_t size;
     uint64_t allowance;  /* bytes a connection may be ahead */
+    uint32_t fd_limit;   /* descriptors from here on are not for peers */
     uint64_t next_check; /* ms */
 };
 
-void intake_init(struct intake *intake, uint64_t body_limit);
+void intake_init(struct intake *intake, uint64_t body_limit, uint32_t fd_limit);
 void intake_fini(struct intake *intake);
 
-/* A connection was accepted; without memory it is not watched. */
-void intake_open(struct intake *intake, int fd);
+/* A connection was accepted; without memory it is not watched. False if it was broken again, since
+ * its descriptor, the lowest that was free, says that there are too many. */
+bool intake_open(struct intake *intake, int fd);
 void intake_close(struct intake *intake, int fd);
 
 /* A frame of `size` bytes reached the broker. */

@@ -33,6 +33,9 @@ struct peer {
     uint64_t last_client; /* number of the client whose call it was given last … */
     uint32_t last_count;  /* … and how many calls that client had out then */
     uint64_t paced_until; /* ms */
+    struct list paced;    /* router.paced, while it is */
+    size_t export_count;  /* length of exports */
+    size_t export_bytes;  /* memory of what it registered */
 };
 
 enum {

@@ -231,6 +231,9 @@ void registry_withdraw(struct export *export)
 {
     list_remove(&export->of_worker);
     list_remove(&export->of_service);
+    export->worker->export_count--;
+    export->worker->export_bytes -= export->bytes;
+    export->service->export_count--;
     for (size_t i = 0; i < export->registration.method_count; i++) {
         if (export->methods[i] != NULL)
             method_remove_provider(export->methods[i], export);
@@ -273,8 +276,12 @@ struct export *registry_add(struct registry *registry, struct peer *worker, stru
     export->registration = *registration;
     *registration = (struct registration){0};
     export->methods = methods;
+    export->bytes = sizeof *export + sizeof *service + registration_memory(&export->registration);
     list_append(&worker->exports, &export->of_worker);
     list_append(&service->exports, &export->of_service);
+    worker->export_count++;
+    worker->export_bytes += export->bytes;
+    service->export_count++;
     for (size_t i = 0; i < export->registration.method_count; i++) {
         if (!export_add_method(registry, export, i)) {
             registry_withdraw(export);
@@ -285,8 +292,17 @@ struct export *registry_add(struct registry *registry, struct peer *worker, stru
     return export;
 }
 
+/* Searches the shorter of the two lists the export would be in. */
 struct export *registry_find_export(const struct peer *worker, const struct service *service)
 {
+    if (service->export_count < worker->export_count) {
+        LIST_EACH(node, (struct list *)(uintptr_t)&service->exports) {
+            struct export *export = CONTAINER_OF(node, struct export, of_service);
+            if (export->worker == worker)
+                return export;
+        }
+        return NULL;
+    }
     LIST_EACH(node, (struct list *)(uintptr_t)&worker->exports) {
         struct export *export = CONTAINER_OF(node, struct export, of_worker);
         if (export->service == service)

@@ -42,6 +42,7 @@ struct method {
 struct service {
     struct map_node by_name;
     struct list exports; /* export.of_service */
+    size_t export_count; /* length of exports */
     struct method **methods;
     size_t method_slots; /* length of methods, holes included */
     struct list flows;   /* flow.of_service: the backlog, in the order of its round robin */
@@ -60,6 +61,7 @@ struct export
     struct peer *worker;
     struct service *service;
     struct registration registration;
+    size_t bytes;            /* memory it takes, roughly */
     struct method **methods; /* in the order of the registration */
     uint64_t *offers;        /* a bit per method.index */
     size_t offer_words;

@@ -20,6 +20,7 @@ bool router_init(struct router *router, const struct router_limits *limits,
         return false;
     }
     wheel_init(&router->wheel, now);
+    list_init(&router->paced);
     return call_table_init(&router->calls);
 }
 
@@ -37,6 +38,7 @@ bool router_peer_init(struct router *router, struct peer *peer)
     list_init(&peer->flows);
     list_init(&peer->running);
     list_init(&peer->exports);
+    list_init(&peer->paced);
     return true;
 }
 
@@ -65,11 +67,14 @@ static const struct provider *method_pick(struct method *method, const struct pe
 }
 
 /* Notes whose call the worker is given, and paces it if a light client meets a flood there. */
-static void worker_pace(struct peer *worker, const struct peer *client, uint64_t now)
+static void worker_pace(struct router *router, struct peer *worker, const struct peer *client)
 {
     if (client->number != worker->last_client &&
-        (uint64_t)client->call_count * PEER_PACE_SHARE < worker->last_count)
-        worker->paced_until = now + PEER_PACE_MS;
+        (uint64_t)client->call_count * PEER_PACE_SHARE < worker->last_count) {
+        worker->paced_until = router->wheel.now + PEER_PACE_MS;
+        list_remove(&worker->paced);
+        list_append(&router->paced, &worker->paced);
+    }
     worker->last_client = client->number;
     worker->last_count = client->call_count;
 }
@@ -86,7 +91,7 @@ static void call_dispatch(struct router *router, struct call *call, const struct
     worker->load++;
     call->method->service->running++;
     list_append(&worker->running, &call->place);
-    worker_pace(worker, call->client, router->wheel.now);
+    worker_pace(router, worker, call->client);
     packet.command = PACKET_CALL;
     packet.id = call_id(call);
     packet.flags = (uint8_t)((provider->idempotent ? PACKET_IDEMPOTENT : 0) |

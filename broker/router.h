@@ -45,8 +45,9 @@ struct router {
     struct call_table calls;
     struct backlog backlog;
     struct wheel wheel;
-    uint64_t peers; /* numbers given out */
-    bool draining;  /* new calls are refused */
+    struct list paced; /* peer.paced: workers to be looked at again when their pacing ends */
+    uint64_t peers;    /* numbers given out */
+    bool draining;     /* new calls are refused */
 };
 
 bool router_init(struct router *router, const struct router_limits *limits,
@@ -92,8 +93,11 @@ void router_return(struct router *router, struct peer *worker, const struct pack
 /* A client cancels the call it named `client_id`. */
 void router_cancel(struct router *router, struct peer *client, uint64_t client_id, uint64_t now);
 
-/* Time has passed: deadlines. */
+/* Time has passed: deadlines, and workers that may be given more again. */
 void router_expire(struct router *router, uint64_t now);
+
+/* Milliseconds until router_expire may have something to do; UINT64_MAX for never. */
+uint64_t router_wait(const struct router *router, uint64_t now);
 
 /* For tests: aborts if the structures disagree with each other. */
 void router_check(const struct router *router);

@@ -196,8 +196,8 @@ static bool bytes_are_equal(struct bytes a, struct bytes b)
  * Takes the request back from the packet that returned it. With the call's own names, since it is
  * sent on under those: with shorter ones a body could be returned that fits no bundle beside them.
  */
-static bool call_keep_returned(struct call *call, const struct packet *packet, struct blob *attached,
-                               uint64_t body_limit)
+static bool call_keep_returned(struct call *call, const struct packet *packet,
+                               struct blob *attached, uint64_t body_limit)
 {
     if (!bytes_are_equal(packet->service, method_service(call->method)) ||
         !bytes_are_equal(packet->method, method_name(call->method)) ||
@@ -280,25 +280,6 @@ void router_cancel(struct router *router, struct peer *client, uint64_t client_i
     }
 }
 
-void router_expire(struct router *router, uint64_t now)
-{
-    struct wheel_timer *timer;
-    while ((timer = wheel_expired(&router->wheel, now)) != NULL) {
-        struct call *call = CONTAINER_OF(timer, struct call, timer);
-        if (call->attempts == 0) {
-            router->counters->outcome_expired++;
-            call_fail(router, call,
-                      &(struct outcome){BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED,
-                                        "the deadline passed before a worker was free"});
-        } else {
-            router->counters->outcome_timeout++;
-            call_fail(router, call,
-                      &(struct outcome){BUSBAR_TIMEOUT, BUSBAR_MAYBE_EXECUTED,
-                                        "the deadline passed before its worker answered"});
-        }
-    }
-}
-
 /* A call whose worker is gone: again with another if that is allowed, else lost. */
 static void call_lose_worker(struct router *router, struct call *call, uint64_t now)
 {
@@ -341,6 +322,7 @@ static void peer_drop_calls(struct router *router, struct peer *client)
 void router_peer_fini(struct router *router, struct peer *peer, uint64_t now)
 {
     peer->leaving = true;
+    list_remove(&peer->paced);
     peer_drop_calls(router, peer);
     LIST_EACH(node, &peer->exports)
         router_remove_export(router, CONTAINER_OF(node, struct export, of_worker));

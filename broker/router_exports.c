@@ -6,7 +6,8 @@
 #include "protocol/name.h"
 
 enum {
-    CREDIT_MAX = 65535, /* more calls than anyone should hold at once */
+    CREDIT_MAX = 65535,                  /* more calls than anyone should hold at once */
+    EXPORT_BYTES_MAX = 16 * 1024 * 1024, /* what the registrations of one session may take */
 };
 
 /* Calls that wait for a method nobody offers any more. */
@@ -65,6 +66,8 @@ static enum busbar_status register_check(const struct router *router, const stru
     const struct service *service = registry_find_service(&router->registry, name);
     if (service != NULL && registry_find_export(worker, service) != NULL)
         return refuse(reason, BUSBAR_CONFLICT, "this session exports the service already");
+    if (worker->export_bytes >= EXPORT_BYTES_MAX)
+        return refuse(reason, BUSBAR_BUSY, "this session has registered too much");
     return BUSBAR_OK;
 }
 

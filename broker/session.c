@@ -145,10 +145,37 @@ struct session *session_open(struct broker *broker, const struct routing_id *id,
     return NULL;
 }
 
+/* What a session leaves behind in its outbox. */
+struct leftover {
+    struct broker *broker;
+    struct session *session;
+};
+
+/* A call that stands in the outbox never left: it moves on as if the worker had returned it. */
+static void leftover_return(void *context, struct bytes frame, struct blob *attached)
+{
+    const struct leftover *leftover = context;
+    struct bundle_reader reader;
+    struct packet packet;
+    struct bytes body = {0};
+    if (attached != NULL)
+        body = (struct bytes){.data = attached->data, .size = attached->size};
+    if (bundle_open(&reader, frame, attached == NULL ? NULL : &body) != PACKET_ERROR_NONE)
+        return;
+    while (!bundle_is_done(&reader) && bundle_read(&reader, &packet) == PACKET_ERROR_NONE) {
+        if (packet.command == PACKET_CALL)
+            router_return(&leftover->broker->router, &leftover->session->peer, &packet, attached,
+                          leftover->broker->now);
+    }
+}
+
 void session_end(struct broker *broker, struct session *session, const char *reason)
 {
     bool worker = peer_is_worker(&session->peer);
+    struct leftover leftover = {broker, session};
     session->doom = reason; /* nothing is put into its outbox any more */
+    session->peer.leaving = true;
+    outbox_each_waiting(&session->outbox, leftover_return, &leftover);
     broker_log(broker, worker ? BROKER_LOG_INFO : BROKER_LOG_DEBUG,
                worker ? "worker_left" : "session_ended", "peer=%llu reason=\"%s\"",
                (unsigned long long)session->peer.number, reason);

@@ -191,7 +191,8 @@ void socket_watch(struct broker *broker)
     while (monitor_next(&broker->monitor, &event)) {
         switch (event.kind) {
         case ZMQ_EVENT_ACCEPTED:
-            intake_open(&broker->intake, event.value);
+            if (!intake_open(&broker->intake, event.value))
+                broker->counters.connections_refused++;
             break;
         case ZMQ_EVENT_DISCONNECTED:
             disconnected(broker, event.value);

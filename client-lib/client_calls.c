@@ -96,7 +96,8 @@ static uint64_t call_grace(const struct call *call)
 static bool client_put(struct busbar_client *client, struct call *call, uint64_t now)
 {
     struct packet packet = call_packet(call);
-    packet.timeout = (uint32_t)(call->deadline - now);
+    uint64_t left = call->deadline - now; /* a queued call's includes the millisecond begun */
+    packet.timeout = left < call->timeout ? (uint32_t)left : call->timeout;
     if (connection_put(&client->connection, &packet, call->attached) != BUSBAR_OK)
         return false;
     if (call->state == CALL_WAITING)

@@ -39,6 +39,18 @@ void registration_fini(struct registration *registration)
     *registration = (struct registration){.version = NULL};
 }
 
+size_t registration_memory(const struct registration *registration)
+{
+    size_t bytes = sizeof *registration + strlen(registration->version);
+    for (size_t i = 0; i < registration->tag_count; i++)
+        bytes += sizeof registration->tags[i] + strlen(registration->tags[i].name) +
+                 strlen(registration->tags[i].value);
+    for (size_t i = 0; i < registration->method_count; i++)
+        bytes += sizeof registration->methods[i] + strlen(registration->methods[i].name) +
+                 strlen(registration->methods[i].signature) + strlen(registration->methods[i].text);
+    return bytes;
+}
+
 /* Leaves out what is empty. */
 static enum busbar_status text_set(struct busbar_value *map, const char *key, const char *text)
 {

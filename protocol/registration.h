@@ -39,6 +39,9 @@ struct registration {
 
 void registration_fini(struct registration *registration);
 
+/* Bytes of memory it takes, roughly: what a peer is held to. */
+size_t registration_memory(const struct registration *registration);
+
 /*
  * The body as MessagePack, for free():
  *   {"version": str, "tags": {str: str}, "methods":

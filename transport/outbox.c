@@ -217,6 +217,12 @@ bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob 
     return true;
 }
 
+void outbox_each_waiting(const struct outbox *outbox, outbox_show_fn *show, void *context)
+{
+    for (const struct bundle *bundle = outbox->first; bundle != NULL; bundle = bundle->next)
+        show(context, (struct bytes){.data = bundle->data, .size = bundle->size}, bundle->attached);
+}
+
 /* Runs on whichever thread of libzmq is done with the bytes. */
 static void bundle_release(void *data, void *hint)
 {

@@ -65,6 +65,10 @@ size_t outbox_bytes(const struct outbox *outbox);
  */
 bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob *attached);
 
+/* Shows what has not been given to libzmq, oldest first: each bundle, and its attached body or NULL. */
+typedef void outbox_show_fn(void *context, struct bytes frame, struct blob *attached);
+void outbox_each_waiting(const struct outbox *outbox, outbox_show_fn *show, void *context);
+
 /* Drops what waits, for instance when the session it belonged to is over. */
 void outbox_clear(struct outbox *outbox);
 

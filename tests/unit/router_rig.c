@@ -52,6 +52,7 @@ enum busbar_status rig_export(struct rig *rig, struct peer *worker, const char *
     size_t count = 0;
     while (methods[count] != NULL)
         count++;
+    assert_true(count > 0);
     registration.methods = calloc(count, sizeof *registration.methods);
     registration.method_count = count;
     for (size_t i = 0; i < count; i++) {
@@ -77,7 +78,7 @@ void rig_call(struct rig *rig, struct peer *client, uint64_t id, const char *ser
 {
     struct packet packet = {.command = PACKET_CALL,
                             .id = id,
-                            .timeout = 1000,
+                            .timeout = RIG_TIMEOUT_MS,
                             .service = bytes_of_text(service),
                             .method = bytes_of_text(method),
                             .body = bytes_of_text("request")};

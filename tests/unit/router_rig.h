@@ -7,6 +7,7 @@
 enum {
     RIG_SENT_MAX = 4096,
     RIG_BODY_MAX = 64,
+    RIG_TIMEOUT_MS = 2000,
 };
 
 struct sent {

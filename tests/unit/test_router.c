@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -55,7 +56,7 @@ static void a_call_reaches_the_worker_and_its_reply_the_client(void **state)
     rig_call(&rig, &client, 7, "greeter", "hello");
     const struct sent *call = rig_last(&rig, &worker, PACKET_CALL);
     assert_non_null(call);
-    assert_int_equal(call->packet.timeout, 1000);
+    assert_int_equal(call->packet.timeout, RIG_TIMEOUT_MS);
     assert_string_equal(call->body, "request");
     rig_reply(&rig, &worker, call->packet.id, "answer");
     const struct sent *reply = rig_last(&rig, &client, PACKET_REPLY);
@@ -193,6 +194,21 @@ static void one_clients_flood_does_not_delay_a_light_caller(void **state)
     assert_true(before < 15);
 }
 
+static void one_session_may_not_register_without_bound(void **state)
+{
+    char name[32];
+    enum busbar_status status = BUSBAR_OK;
+    size_t count = 0;
+    (void)state;
+    while (status == BUSBAR_OK && count < 1000000) {
+        snprintf(name, sizeof name, "service%zu", count++);
+        status = rig_export(&rig, &worker, name, GREETER);
+    }
+    assert_int_equal(status, BUSBAR_BUSY);
+    assert_true(count > 10000);
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+}
+
 static void a_worker_that_a_flood_and_a_light_caller_share_is_paced(void **state)
 {
     (void)state;
@@ -205,8 +221,12 @@ static void a_worker_that_a_flood_and_a_light_caller_share_is_paced(void **state
     assert_int_equal(worker.load, 201);
     rig_call(&rig, &client, 200, "greeter", "hello");
     assert_int_equal(worker.load, 201); /* it waits for the load to fall */
-    rig.now += PEER_PACE_MS;
-    router_serve(&rig.router, &worker, rig.now);
+    rig.now += PEER_PACE_MS - 1;
+    router_expire(&rig.router, rig.now);
+    assert_int_equal(worker.load, 201);
+    assert_int_equal(router_wait(&rig.router, rig.now), 1);
+    rig.now += 1;
+    router_expire(&rig.router, rig.now);
     assert_int_equal(worker.load, 202);
 }
 
@@ -307,6 +327,7 @@ int main(void)
         TEST(methods_belong_to_registrations),
         TEST(a_queued_call_does_not_wait_behind_a_method_no_free_worker_offers),
         TEST(one_clients_flood_does_not_delay_a_light_caller),
+        TEST(one_session_may_not_register_without_bound),
         TEST(a_worker_that_a_flood_and_a_light_caller_share_is_paced),
         TEST(registrations_are_checked),
         TEST(deregistering_one_service_leaves_the_other),

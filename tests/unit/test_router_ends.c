@@ -130,7 +130,7 @@ static void deadlines_end_queued_and_running_calls_with_their_fates(void **state
     rig_call(&rig, &client, 1, "greeter", "hello");
     uint64_t running = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
     rig_call(&rig, &client, 2, "greeter", "hello");
-    rig.now += 999;
+    rig.now += RIG_TIMEOUT_MS - 1;
     router_expire(&rig.router, rig.now);
     assert_int_equal(rig_count(&rig, &client, PACKET_ERROR), 0);
     rig.now += 1;
@@ -151,7 +151,7 @@ static void a_hanging_worker_keeps_its_credit_until_it_answers(void **state)
     assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
     rig_call(&rig, &client, 1, "greeter", "hello");
     uint64_t hanging = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
-    rig.now += 1000;
+    rig.now += RIG_TIMEOUT_MS;
     router_expire(&rig.router, rig.now);
     rig_call(&rig, &client, 2, "greeter", "hello");
     assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 1);
@@ -228,6 +228,55 @@ static void a_returned_call_moves_to_another_worker(void **state)
     assert_non_null(rig_last(&rig, &client, PACKET_REPLY));
 }
 
+static void a_call_returned_under_another_name_is_not_passed_on(void **state)
+{
+    static uint8_t body[1025];
+    static const struct {
+        const char *service;
+        const char *method;
+        size_t size;
+    } CASES[] = {
+        {"greete", "hello", 7},
+        {"greeter", "hell", 7},
+        {"g", "h", 7},
+        {"greeter", "hello", 1025},
+    };
+    (void)state;
+    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        rig_forget(&rig);
+        rig_call(&rig, &client, i, "greeter", "hello");
+        struct peer *holder = worker.load > 0 ? &worker : &second;
+        struct packet returned = {.command = PACKET_RETURN,
+                                  .id = rig_last(&rig, holder, PACKET_CALL)->packet.id,
+                                  .service = bytes_of_text(CASES[i].service),
+                                  .method = bytes_of_text(CASES[i].method),
+                                  .body = {.data = body, .size = CASES[i].size}};
+        router_return(&rig.router, holder, &returned, NULL, rig.now);
+        expect_error(&client, BUSBAR_BUSY, BUSBAR_NOT_EXECUTED);
+        assert_int_equal(worker.load + second.load, 0);
+    }
+}
+
+static void what_a_second_worker_refuses_the_first_may_have_executed(void **state)
+{
+    static const uint8_t TOLD[] = {BUSBAR_EXPIRED, BUSBAR_NO_METHOD, BUSBAR_BAD_REQUEST};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(TOLD); i++) {
+        assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+        rig_call(&rig, &client, i, "greeter", "again");
+        assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+        lose(&worker);
+        struct packet error = {.command = PACKET_ERROR,
+                               .id = rig_last(&rig, &second, PACKET_CALL)->packet.id,
+                               .status = TOLD[i]};
+        router_reply(&rig.router, &second, &error, NULL, rig.now);
+        expect_error(&client, TOLD[i], BUSBAR_MAYBE_EXECUTED);
+        lose(&second);
+    }
+}
+
 static void a_call_returned_without_its_request_is_not_executed(void **state)
 {
     (void)state;
@@ -268,6 +317,8 @@ int main(void)
         TEST(a_cancelled_call_has_one_outcome),
         TEST(a_lost_client_cancels_what_it_had_running),
         TEST(a_returned_call_moves_to_another_worker),
+        TEST(a_call_returned_under_another_name_is_not_passed_on),
+        TEST(what_a_second_worker_refuses_the_first_may_have_executed),
         TEST(a_call_returned_without_its_request_is_not_executed),
         TEST(a_leaving_worker_gets_no_more_calls),
     };

@@ -21,7 +21,8 @@ extern "C" {
  * `const T *` is borrowed until its owner changes or goes.
  * Errors: every function that can fail returns a status. Status, fate and text of the last failure
  * on a client are kept on it: busbar_client_error() names endpoint, service and limit.
- * After a fork the child may only destroy what it inherited; everything else returns FORKED.
+ * After a fork the child may only destroy what it inherited; everything else returns FORKED, new
+ * clients too if the parent had one when it forked. So fork first, or exec afterwards.
  * The library keeps no global but a ZeroMQ context made with the first connection and ended with
  * the last. It never logs, and touches neither signals nor the random seed.
  */
