@@ -119,12 +119,12 @@ enum busbar_status broker_new(struct broker **ret, const struct broker_settings 
 
 size_t broker_endpoint_count(const struct broker *broker)
 {
-    return broker->endpoint_count;
+    return broker->bound_count;
 }
 
 const char *broker_endpoint(const struct broker *broker, size_t index)
 {
-    return broker->endpoints[index];
+    return broker->bound[index].endpoint;
 }
 
 /*

@@ -12,6 +12,11 @@
 #include "transport/monitor.h"
 #include "transport/outbox.h"
 
+struct bound {
+    char *endpoint;
+    uint64_t inode; /* of the socket's file; 0 if it has none */
+};
+
 struct broker {
     struct broker_settings settings; /* its strings belong to whoever made the broker */
     struct broker_hooks hooks;
@@ -27,9 +32,9 @@ struct broker {
     unsigned since_dry; /* messages taken in since the socket was dry */
     int wake;           /* eventfd: written by broker_stop */
     bool stopping;
-    bool ready; /* router and sessions were made */
-    char **endpoints;
-    size_t endpoint_count;
+    bool ready;          /* router and sessions were made */
+    struct bound *bound; /* the endpoints as they really are */
+    size_t bound_count;
     uint64_t epoch;
     uint64_t now; /* ms, of this turn of the loop */
     uint64_t started;

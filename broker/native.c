@@ -129,6 +129,11 @@ static void on_deregister(struct arrival *arrival)
     enum busbar_status status = router_deregister(&arrival->broker->router, &arrival->session->peer,
                                                   arrival->packet.service, &reason);
     answer_registry(arrival, PACKET_DEREGISTERED, status, reason);
+    if (status == BUSBAR_OK)
+        broker_log(arrival->broker, BROKER_LOG_INFO, "worker_left",
+                   "service=%.*s peer=%llu reason=\"it deregistered\"",
+                   (int)arrival->packet.service.size, (const char *)arrival->packet.service.data,
+                   (unsigned long long)arrival->session->peer.number);
 }
 
 static void on_credit(struct arrival *arrival)

@@ -4,8 +4,9 @@
 /* The list is in the order of its times. */
 static void router_end_pacing(struct router *router, uint64_t now)
 {
-    while (!list_is_empty(&router->paced)) {
-        struct peer *worker = LIST_FIRST(&router->paced, struct peer, paced);
+    struct list *first;
+    while ((first = list_first(&router->paced)) != NULL) {
+        struct peer *worker = CONTAINER_OF(first, struct peer, paced);
         if (now < worker->paced_until)
             return;
         list_remove(&worker->paced);
@@ -16,9 +17,10 @@ static void router_end_pacing(struct router *router, uint64_t now)
 uint64_t router_wait(const struct router *router, uint64_t now)
 {
     uint64_t wait = wheel_wait(&router->wheel, now);
-    if (list_is_empty(&router->paced))
+    const struct list *first = list_first(&router->paced);
+    if (first == NULL)
         return wait;
-    uint64_t until = LIST_FIRST(&router->paced, struct peer, paced)->paced_until;
+    uint64_t until = CONTAINER_OF(first, struct peer, paced)->paced_until;
     uint64_t pacing = until > now ? until - now : 0;
     return pacing < wait ? pacing : wait;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "broker/core.h"
 #include "broker/endpoint.h"
@@ -64,6 +66,28 @@ static char *last_endpoint(void *socket)
     return strdup(endpoint);
 }
 
+/* The file of an ipc endpoint; NULL for any other, and for a name that is no file. */
+static const char *endpoint_file(const char *endpoint)
+{
+    static const char scheme[] = "ipc://";
+    const char *path = endpoint + sizeof scheme - 1;
+    return strncmp(endpoint, scheme, sizeof scheme - 1) == 0 && path[0] != '@' ? path : NULL;
+}
+
+static uint64_t file_inode(const char *path)
+{
+    struct stat file;
+    return path != NULL && stat(path, &file) == 0 ? file.st_ino : 0;
+}
+
+/* libzmq leaves the file behind; one that another broker has put there since is not ours. */
+static void unlink_own(const struct bound *bound)
+{
+    const char *path = endpoint_file(bound->endpoint);
+    if (bound->inode != 0 && file_inode(path) == bound->inode)
+        (void)unlink(path);
+}
+
 static bool bind_one(void *socket, const char *endpoint)
 {
     CLEANUP(cleanup_free) char *real = endpoint_for_bind(endpoint);
@@ -74,19 +98,21 @@ static bool bind_one(void *socket, const char *endpoint)
 
 static enum busbar_status socket_bind(struct broker *broker, char *error, size_t error_size)
 {
-    broker->endpoints = calloc(broker->settings.bind_count, sizeof(char *));
-    if (broker->endpoints == NULL)
+    broker->bound = calloc(broker->settings.bind_count, sizeof *broker->bound);
+    if (broker->bound == NULL)
         return BUSBAR_NO_MEMORY;
     for (size_t i = 0; i < broker->settings.bind_count; i++) {
         const char *endpoint = broker->settings.binds[i].endpoint;
+        struct bound *bound = &broker->bound[i];
         if (!bind_one(broker->socket, endpoint)) {
             snprintf(error, error_size, "%s: %s", endpoint, zmq_strerror(errno));
             return BUSBAR_SYSTEM;
         }
-        broker->endpoints[i] = last_endpoint(broker->socket);
-        if (broker->endpoints[i] == NULL)
+        bound->endpoint = last_endpoint(broker->socket);
+        if (bound->endpoint == NULL)
             return BUSBAR_NO_MEMORY;
-        broker->endpoint_count++;
+        bound->inode = file_inode(endpoint_file(bound->endpoint));
+        broker->bound_count++;
     }
     return BUSBAR_OK;
 }
@@ -110,9 +136,11 @@ void socket_close(struct broker *broker)
     monitor_close(&broker->monitor, broker->socket);
     zmq_close(broker->socket);
     broker->socket = NULL;
-    for (size_t i = 0; i < broker->endpoint_count; i++)
-        free(broker->endpoints[i]);
-    free(broker->endpoints);
+    for (size_t i = 0; i < broker->bound_count; i++) {
+        unlink_own(&broker->bound[i]);
+        free(broker->bound[i].endpoint);
+    }
+    free(broker->bound);
 }
 
 static bool receive(void *socket, zmq_msg_t *frame)

@@ -172,6 +172,27 @@ static void a_worker_that_stops_in_order_loses_no_call(void **state)
     kit_calls_fini(&calls);
 }
 
+/* The reply and the goodbye are the last things on a connection that closes right after them. */
+static void a_worker_that_stops_in_order_answers_what_it_runs(void **state)
+{
+    enum { STOPS = 40 };
+    struct kit *kit = *state;
+    struct kit_calls calls;
+    kit_broker(kit, NULL);
+    kit_calls_init(&calls, kit, STOPS);
+    for (int i = 0; i < STOPS; i++) {
+        struct kit_process *worker = start_worker(kit);
+        kit_calls_start_body(&calls, "sleep", "30");
+        kit_calls_wait_for_text(&calls, worker, "ran sleep");
+        kit_kill(worker, SIGTERM);
+        assert_true(kit_calls_wait_one(&calls, kit_time(5000)));
+        assert_int_equal(kit_wait(worker, 10000), 0);
+    }
+    kit_calls_finish(&calls, 1000);
+    assert_int_equal(kit_calls_count(&calls, BUSBAR_OK), STOPS);
+    kit_calls_fini(&calls);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +203,7 @@ int main(void)
         KIT_TEST(a_call_that_kills_its_workers_is_given_up_after_three),
         KIT_TEST(a_worker_that_comes_back_is_called_again),
         KIT_TEST(a_worker_that_stops_in_order_loses_no_call),
+        KIT_TEST(a_worker_that_stops_in_order_answers_what_it_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,7 +84,7 @@ static struct soak_process start(pid_t *pid)
 
 struct soak_process soak_fork(int (*main)(const void *argument), const void *argument)
 {
-    pid_t pid;
+    pid_t pid = -1;
     struct soak_process process = start(&pid);
     if (pid > 0)
         return process;

@@ -53,7 +53,7 @@ enum busbar_status rig_export(struct rig *rig, struct peer *worker, const char *
     while (methods[count] != NULL)
         count++;
     assert_true(count > 0);
-    registration.methods = calloc(count, sizeof *registration.methods);
+    registration.methods = calloc(count + 1, sizeof *registration.methods);
     registration.method_count = count;
     for (size_t i = 0; i < count; i++) {
         registration.methods[i].idempotent = methods[i][0] == '!';
