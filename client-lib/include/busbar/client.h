@@ -53,6 +53,8 @@ typedef void busbar_free_fn(void *data, void *hint);
  *             request may end before they have left
  *   taken     the library owns the bytes from now on, on failure too, and gives them back with
  *             `free`, once, possibly from another thread and possibly much later
+ * The encoding is BUSBAR_RAW unless the function says otherwise; set the member for anything else.
+ * The body of a reply is passed on copied: a reply belongs to the thread of its client.
  */
 struct busbar_body {
     const void *data;
@@ -118,7 +120,8 @@ struct busbar_call {
     const char *service;
     const char *method;
     struct busbar_body body;
-    uint32_t timeout_ms;       /* from now; 0: the client's default */
+    uint32_t timeout_ms;       /* from now; 0: the client's default, so what is left of another
+                                  deadline must not be passed on when nothing is left of it */
     busbar_reply_fn *callback; /* start only: runs inside busbar_client_process, _wait or _call */
     void *context;             /* for the callback, and readable from the reply */
     void *reserved[4];
@@ -168,7 +171,8 @@ size_t busbar_client_outstanding(const struct busbar_client *client);
 
 /*
  * For event loops: a descriptor that is readable (level-triggered) whenever busbar_client_process
- * has work: input, outcomes not yet taken, deadlines, reconnects. It belongs to the client: watch
+ * has work: input, calls and cancellations not yet sent, outcomes not yet taken, deadlines,
+ * reconnects. It belongs to the client: watch
  * it, never read or close it. -1 with busbar_client_error() set when it cannot be made.
  */
 int busbar_client_fd(struct busbar_client *client);
@@ -184,7 +188,7 @@ const char *busbar_client_error(const struct busbar_client *client);
 /* The endpoint in use; borrowed. */
 const char *busbar_client_broker(const struct busbar_client *client);
 
-/* A reply: the one outcome of a call. */
+/* A reply: the one outcome of a call. It may outlive its client. */
 enum busbar_status busbar_reply_status(const struct busbar_reply *reply);
 enum busbar_fate busbar_reply_fate(const struct busbar_reply *reply);
 /* What went wrong, for people; "" for OK. Borrowed. */

@@ -17,7 +17,8 @@ extern "C" {
  * thread, by one thread at a time.
  * Handlers: at most `threads` run at once (default 1, so handlers need no locks among themselves);
  * which thread of the worker runs one is not promised. With BUSBAR_INLINE they run on the thread of
- * busbar_worker_run and only there.
+ * busbar_worker_run and only there. A handler that makes calls needs a client of its own thread: a
+ * `_Thread_local` one, or one for the worker if no two handlers run at once.
  */
 struct busbar_worker;
 struct busbar_request;
@@ -103,7 +104,8 @@ enum busbar_status busbar_worker_wait_ready(struct busbar_worker *worker, uint32
 
 /*
  * Begins a graceful stop and returns at once: takes no more, returns what was not started, lets
- * running handlers finish and answer, says goodbye. Async-signal-safe.
+ * running handlers finish and answer, says goodbye. Async-signal-safe. Before busbar_worker_run it
+ * makes that return at once.
  */
 void busbar_worker_stop(struct busbar_worker *worker);
 
@@ -132,7 +134,8 @@ struct busbar_body busbar_request_body(const struct busbar_request *request);
 enum busbar_status busbar_request_value(const struct busbar_request *request,
                                         struct busbar_value **ret)
     __attribute__((warn_unused_result));
-/* Milliseconds left until the deadline; 0 when it has passed. */
+/* Milliseconds left until the deadline; 0 when it has passed: then a call made for the request is not
+ * worth making, and 0 as its timeout would mean the default. */
 uint32_t busbar_request_remaining(const struct busbar_request *request);
 /* True once the caller has cancelled, the deadline has passed or the session is over. */
 bool busbar_request_cancelled(const struct busbar_request *request);
