@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,20 +141,28 @@ static void stop_signals(sigset_t *set)
     sigaddset(set, SIGINT);
 }
 
+/* The thread that waits for signals. */
+struct watch {
+    struct broker *broker;
+    atomic_bool over; /* the next signal only ends the thread */
+};
+
 /* The first signal stops the broker in order, a second one ends the program at once. */
 static void *wait_for_signals(void *context)
 {
+    struct watch *watch = context;
     sigset_t set;
-    int number;
+    int number = 0;
     stop_signals(&set);
     for (unsigned seen = 0;; seen++) {
-        if (sigwait(&set, &number) != 0)
-            continue;
+        sigwait(&set, &number);
+        if (watch->over)
+            return NULL;
         if (seen > 0)
             _exit(EXIT_BY_SIGNAL + number);
-        broker_stop(context);
+        (void)notify_send("STOPPING=1");
+        broker_stop(watch->broker);
     }
-    return NULL;
 }
 
 /* Before any thread is started, which then takes none of them either. */
@@ -163,13 +172,6 @@ static void block_signals(void)
     stop_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-}
-
-static bool handle_signals(struct broker *broker)
-{
-    pthread_t thread;
-    return pthread_create(&thread, NULL, wait_for_signals, broker) == 0 &&
-           pthread_detach(thread) == 0;
 }
 
 /* As many peers as the system lets us have. */
@@ -218,6 +220,23 @@ static void announce(const struct broker *broker, struct log *log)
         write_event(log, BROKER_LOG_WARNING, "notify_failed", NULL);
 }
 
+/* Until a signal stops it. The thread that waits for signals outlives the broker, so that a second
+ * one ends the program while the last messages leave, too. */
+static bool serve(struct broker **broker, struct log *log)
+{
+    struct watch watch = {.broker = *broker};
+    pthread_t signals;
+    if (pthread_create(&signals, NULL, wait_for_signals, &watch) != 0)
+        return false;
+    announce(*broker, log);
+    enum busbar_status status = broker_run(*broker);
+    broker_destroy(broker);
+    watch.over = true;
+    pthread_kill(signals, SIGTERM);
+    pthread_join(signals, NULL);
+    return status == BUSBAR_OK;
+}
+
 static int run(const struct broker_settings *settings, struct log *log)
 {
     CLEANUP(broker_destroy) struct broker *broker = NULL;
@@ -229,15 +248,8 @@ static int run(const struct broker_settings *settings, struct log *log)
                 error[0] != '\0' ? error : busbar_status_text(status));
         return EXIT_FAILURE;
     }
-    if (!handle_signals(broker)) {
-        fprintf(stderr, "busbard: cannot wait for signals\n");
-        return EXIT_FAILURE;
-    }
-    announce(broker, log);
-    status = broker_run(broker);
-    (void)notify_send("STOPPING=1");
-    if (status != BUSBAR_OK) {
-        fprintf(stderr, "busbard: %s\n", busbar_status_text(status));
+    if (!serve(&broker, log)) {
+        fprintf(stderr, "busbard: cannot start a thread\n");
         return EXIT_FAILURE;
     }
     write_event(log, BROKER_LOG_INFO, "broker_stopped", NULL);
