@@ -222,7 +222,7 @@ INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test
 KIT := $(wildcard tests/kit/*.c)
 # What does not depend on how it was compiled is tested in the plain build alone.
 SHELL_TESTS := $(wildcard $(if $(SANITIZE),tests/sanitizers/test_*.sh,tests/structure/test_*.sh \
-	tests/packaging/test_*.sh)) $(wildcard tests/integration/test_*.sh)
+	tests/packaging/test_*.sh tests/interop/test_*.sh)) $(wildcard tests/integration/test_*.sh)
 
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o \
 		$$(call objects,$$(call unit_kit,tests/$$*.c)) \
