@@ -232,7 +232,7 @@ static bool serve(struct broker **broker, struct log *log)
     enum busbar_status status = broker_run(*broker);
     broker_destroy(broker);
     watch.over = true;
-    pthread_kill(signals, SIGTERM);
+    pthread_kill(signals, SIGINT);
     pthread_join(signals, NULL);
     return status == BUSBAR_OK;
 }

@@ -65,3 +65,9 @@ if [ "$action" = uninstall ]; then
         rmdir "$DESTDIR$directory" 2>/dev/null || true
     done
 fi
+
+# So that programs find libraries in a directory of the linker's list at once. Not under DESTDIR,
+# which is another machine's; and for others than root it cannot work.
+if [ -z "$DESTDIR" ]; then
+    PATH=$PATH:/usr/sbin:/sbin ldconfig 2>/dev/null || true
+fi

@@ -186,17 +186,36 @@ static enum busbar_status convert_each(struct busbar_value *list, const struct a
     return BUSBAR_OK;
 }
 
+static enum busbar_status refuse_count(const struct arguments *arguments, int count,
+                                       const char *signature, char reason[ARGUMENTS_REASON_SIZE])
+{
+    snprintf(reason, ARGUMENTS_REASON_SIZE, "the method takes %d argument%s (%.200s), not %d",
+             count, count == 1 ? "" : "s", signature, arguments->count);
+    return BUSBAR_BAD_REQUEST;
+}
+
+bool arguments_are_raw(const char *signature)
+{
+    return signature != NULL && strncmp(signature, "y>", 2) == 0;
+}
+
+enum busbar_status arguments_raw(const char **ret, const struct arguments *arguments,
+                                 const char *signature, char reason[ARGUMENTS_REASON_SIZE])
+{
+    if (arguments->count != 1)
+        return refuse_count(arguments, 1, signature, reason);
+    *ret = arguments->items[0];
+    return BUSBAR_OK;
+}
+
 enum busbar_status arguments_convert(struct busbar_value **ret, const struct arguments *arguments,
                                      const char *signature, char reason[ARGUMENTS_REASON_SIZE])
 {
     int count = signature != NULL ? signature_count(signature) : -1;
     if (count < 0)
         return arguments_by_rule(ret, arguments, ARGUMENTS_GUESS, reason);
-    if (count != arguments->count) {
-        snprintf(reason, ARGUMENTS_REASON_SIZE, "the method takes %d argument%s (%s), not %d",
-                 count, count == 1 ? "" : "s", signature, arguments->count);
-        return BUSBAR_BAD_REQUEST;
-    }
+    if (count != arguments->count)
+        return refuse_count(arguments, count, signature, reason);
     struct busbar_value *list = busbar_value_list();
     if (list == NULL)
         return BUSBAR_NO_MEMORY;

@@ -3,6 +3,7 @@
 #define CLI_ARGUMENTS_H
 
 #include <busbar/value.h>
+#include <stdbool.h>
 
 #include "cli/options.h"
 
@@ -15,6 +16,15 @@ enum arguments_rule {
 enum {
     ARGUMENTS_REASON_SIZE = 512,
 };
+
+/*
+ * Does the signature say that the body is the bytes of one word ("y>y")? Then there is no list.
+ * BAD_REQUEST if there is not exactly one.
+ */
+bool arguments_are_raw(const char *signature);
+enum busbar_status arguments_raw(const char **ret, const struct arguments *arguments,
+                                 const char *signature, char reason[ARGUMENTS_REASON_SIZE])
+    __attribute__((warn_unused_result));
 
 /*
  * Builds the list. A signature ("sd>s") decides if it is not NULL and can be read: a string takes

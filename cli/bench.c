@@ -38,6 +38,7 @@ struct bench {
     uint64_t to;
     uint64_t errors;
     uint64_t different;
+    uint64_t code;       /* exit code of the first child that gave up; it says itself why */
     uint64_t broker_cpu; /* ns */
     struct histogram histogram;
 };
@@ -84,6 +85,8 @@ static void hear_number(struct bench *bench, size_t child, const char *name, uin
         bench->errors += number;
     else if (strcmp(name, "different") == 0)
         bench->different += number;
+    else if (strcmp(name, "code") == 0 && bench->code == 0)
+        bench->code = number;
 }
 
 static void heard(void *owner, struct bench_child *child, const char *line)
@@ -289,7 +292,7 @@ static int run(struct bench *bench, const struct cli *cli)
         return EXIT_INTERRUPTED;
     if (!measured) {
         report("the benchmark came to no result");
-        return EXIT_CLASS_INTERNAL;
+        return bench->code != 0 ? (int)bench->code : EXIT_CLASS_INTERNAL;
     }
     print_results(bench, own_broker);
     if (bench->different > 0)
@@ -302,6 +305,12 @@ static int check_and_run(struct bench *bench, const struct cli *cli)
     if (bench->calls < bench->clients) {
         report("each client must have a call: --calls is less than --clients");
         return EXIT_CLASS_USAGE;
+    }
+    if (cli->broker != NULL) { /* one message if it is not there, not one of each process */
+        CLEANUP(busbar_value_destroy) struct busbar_value *services = NULL;
+        int code = bus_query(cli, "list", NULL, &services);
+        if (code != 0)
+            return code;
     }
     const struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);

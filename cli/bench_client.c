@@ -40,6 +40,7 @@ struct bench_client {
     uint64_t finished;
     uint64_t sample_interval;
     uint64_t errors;
+    enum busbar_status first; /* what the first of them was */
     uint64_t different;
     uint64_t told; /* ns, of the last progress line */
     struct histogram histogram;
@@ -61,12 +62,19 @@ static void stamp(struct bench_client *bench, uint64_t number)
     memcpy(bench->body + bench->size - size, &mark, size);
 }
 
+static void note_error(struct bench_client *bench, enum busbar_status status)
+{
+    if (bench->first == BUSBAR_OK)
+        bench->first = status;
+}
+
 static void check_reply(struct bench_client *bench, const struct slot *slot,
                         const struct busbar_reply *reply)
 {
     if (busbar_reply_status(reply) != BUSBAR_OK) {
         if (bench->errors++ == 0)
             report_reply(reply);
+        note_error(bench, busbar_reply_status(reply));
         return;
     }
     stamp(bench, slot->number);
@@ -111,6 +119,7 @@ static void fail(struct bench_client *bench, enum busbar_status status)
     bench->finished++;
     if (bench->errors++ == 0)
         report_client(status, bench->client);
+    note_error(bench, status);
 }
 
 static bool has_more(const struct bench_client *bench)
@@ -196,15 +205,27 @@ static void print_result(const struct bench_client *bench, uint64_t from, uint64
     fflush(stdout);
 }
 
+/* A size that cannot be is the caller's affair; any other failure is a call that failed. */
+static int give_up(const struct bench_client *bench)
+{
+    bool too_large = bench->first == BUSBAR_TOO_LARGE || bench->first == BUSBAR_RESULT_TOO_LARGE;
+    int code = too_large ? exit_code(bench->first) : EXIT_CLASS_APP_ERROR;
+    printf("code %d\n", code);
+    fflush(stdout);
+    return code;
+}
+
 /* Warm-up, the barrier (a byte on stdin), and what is measured. */
 static int measure(struct bench_client *bench)
 {
     char byte;
     if (!run(bench, warm_up_calls(bench)))
         return EXIT_CLASS_INTERNAL;
+    if (bench->errors > 0)
+        return give_up(bench);
     puts("ready");
     fflush(stdout);
-    if (bench->errors > 0 || read(STDIN_FILENO, &byte, 1) != 1)
+    if (read(STDIN_FILENO, &byte, 1) != 1)
         return EXIT_CLASS_APP_ERROR;
     bench->begun = bench->finished = bench->target = 0;
     memset(&bench->histogram, 0, sizeof bench->histogram);

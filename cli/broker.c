@@ -1,8 +1,9 @@
-/* `busbar broker` and `busbar check`: both hand over to busbard. */
+/* `busbar broker` and `busbar check`: busbard does the work of both. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/options.h"
@@ -20,6 +21,24 @@ static int become_busbard(char *const *argv)
     execv(path, argv);
     report("cannot execute %s: %s", path, strerror(errno));
     return EXIT_CLASS_NOT_EXECUTABLE;
+}
+
+/* Runs busbard to its end; the exit code. */
+static int run_busbard(char *const *argv)
+{
+    int state = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(become_busbard(argv));
+    while (pid > 0 && waitpid(pid, &state, 0) < 0) {
+        if (errno != EINTR)
+            pid = -1;
+    }
+    if (pid < 0) {
+        report("cannot run busbard: %s", strerror(errno));
+        return EXIT_CLASS_INTERNAL;
+    }
+    return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
 }
 
 int command_broker(struct cli *cli, int argc, char **argv)
@@ -43,7 +62,8 @@ int command_check(struct cli *cli, int argc, char **argv)
     const struct options options = {
         .usage = "check FILE",
         .text = "Checks a configuration file of the broker without starting anything. What is\n"
-                "wrong is printed as `file:line:column: what`; the exit code is then 2.",
+                "wrong is printed as `file:line:column: what` to stderr, and the exit code is 2;\n"
+                "if nothing is, `FILE: ok` is printed.",
         .least = 1,
         .most = 1,
     };
@@ -53,5 +73,9 @@ int command_check(struct cli *cli, int argc, char **argv)
         return code;
     char name[] = "busbard", check[] = "--check", config[] = "--config";
     char *const command[] = {name, check, config, arguments.items[0], NULL};
-    return become_busbard(command);
+    code = run_busbard(command);
+    if (code != 0)
+        return code;
+    printf("%s: ok\n", arguments.items[0]);
+    return report_output();
 }

@@ -15,6 +15,13 @@ const char *bus_endpoint(const struct cli *cli)
     return variable != NULL && *variable != '\0' ? variable : BUSBAR_DEFAULT_BROKER;
 }
 
+int bus_refuse_endpoint(const struct cli *cli)
+{
+    report("%s must be tcp://HOST:PORT or ipc://PATH, not \"%s\"",
+           cli->broker != NULL ? "--broker" : "BUSBAR_BROKER", bus_endpoint(cli));
+    return EXIT_CLASS_USAGE;
+}
+
 int bus_connect(struct busbar_client **ret, const struct cli *cli, uint32_t timeout_ms)
 {
     const struct busbar_client_options options = {
@@ -22,10 +29,8 @@ int bus_connect(struct busbar_client **ret, const struct cli *cli, uint32_t time
         .timeout_ms = timeout_ms,
     };
     enum busbar_status status = busbar_client_new(ret, &options);
-    if (status == BUSBAR_BAD_ARGUMENT) {
-        report("not an endpoint: %s", options.broker);
-        return exit_code(status);
-    }
+    if (status == BUSBAR_BAD_ARGUMENT)
+        return bus_refuse_endpoint(cli);
     return status == BUSBAR_OK ? 0 : report_client(status, NULL);
 }
 

@@ -12,6 +12,9 @@ int bus_connect(struct busbar_client **ret, const struct cli *cli, uint32_t time
 /* The endpoint that --broker, the environment or the default names. */
 const char *bus_endpoint(const struct cli *cli);
 
+/* Says that it is none, and where it came from; the exit code. */
+int bus_refuse_endpoint(const struct cli *cli);
+
 /*
  * Calls the method of `bus` that `question` names with the string `about`, or with nothing if it is
  * NULL. `*ret` receives the value if the status is OK.

@@ -58,45 +58,61 @@ static const char *find_signature(const struct busbar_value *description, const 
     return NULL;
 }
 
-/* Asks for the signature only where it can matter; without one the call goes on. */
-static enum busbar_status convert_as_described(struct busbar_value **ret,
-                                               struct busbar_client *client,
-                                               const struct request *request, char *reason)
+static enum busbar_status body_of_list(struct busbar_body *ret, struct busbar_value *list,
+                                       enum busbar_status status)
 {
-    CLEANUP(busbar_value_destroy) struct busbar_value *description = NULL;
-    if (request->arguments.count > 0) {
-        const struct busbar_call question = {
-            .method = "describe",
-            .timeout_ms = remaining_ms(request),
-        };
-        enum busbar_status status = bus_ask(client, &question, request->service, &description);
-        if (status == BUSBAR_BROKER_LOST)
-            return status;
-    }
-    return arguments_convert(ret, &request->arguments, find_signature(description, request->method),
-                             reason);
+    if (status == BUSBAR_OK)
+        status = busbar_body_value(ret, list);
+    busbar_value_destroy(&list);
+    return status;
 }
 
-static enum busbar_status convert(struct busbar_value **ret, struct busbar_client *client,
-                                  const struct request *request, char *reason)
+static enum busbar_status body_by_signature(struct busbar_body *ret, const struct request *request,
+                                            const char *signature, char *reason)
 {
-    if (request->json)
-        return arguments_by_rule(ret, &request->arguments, ARGUMENTS_JSON, reason);
-    if (request->string)
-        return arguments_by_rule(ret, &request->arguments, ARGUMENTS_STRING, reason);
-    return convert_as_described(ret, client, request, reason);
+    const struct arguments *arguments = &request->arguments;
+    if (arguments_are_raw(signature)) {
+        const char *word = "";
+        enum busbar_status status = arguments_raw(&word, arguments, signature, reason);
+        *ret = busbar_body_copied(word, strlen(word));
+        return status;
+    }
+    struct busbar_value *list = NULL;
+    enum busbar_status status = arguments_convert(&list, arguments, signature, reason);
+    return body_of_list(ret, list, status);
+}
+
+/* Without an answer of the broker nothing is sent: the call would get none either, and what its
+ * arguments mean is not known. */
+static int body_as_described(struct busbar_body *ret, struct busbar_client *client,
+                             const struct request *request)
+{
+    char reason[ARGUMENTS_REASON_SIZE] = "";
+    CLEANUP(busbar_value_destroy) struct busbar_value *description = NULL;
+    const struct busbar_call question = {.method = "describe", .timeout_ms = request->timeout_ms};
+    enum busbar_status status = bus_ask(client, &question, request->service, &description);
+    if (status == BUSBAR_BROKER_LOST)
+        return report_client(status, client);
+    if (status == BUSBAR_TIMEOUT) {
+        snprintf(
+            reason, sizeof reason, "%s did not tell the signature of %.128s.%.128s within %u ms",
+            busbar_client_broker(client), request->service, request->method, request->timeout_ms);
+        return report_status(status, BUSBAR_NOT_EXECUTED, reason);
+    }
+    status = body_by_signature(ret, request, find_signature(description, request->method), reason);
+    return status == BUSBAR_OK ? 0 : report_status(status, BUSBAR_NOT_EXECUTED, reason);
 }
 
 static int body_from_arguments(struct busbar_body *ret, struct busbar_client *client,
                                const struct request *request)
 {
     char reason[ARGUMENTS_REASON_SIZE] = "";
-    CLEANUP(busbar_value_destroy) struct busbar_value *list = NULL;
-    enum busbar_status status = convert(&list, client, request, reason);
-    if (status == BUSBAR_BROKER_LOST)
-        return report_client(status, client);
-    if (status == BUSBAR_OK)
-        status = busbar_body_value(ret, list);
+    struct busbar_value *list = NULL;
+    if (!request->json && !request->string)
+        return body_as_described(ret, client, request);
+    enum busbar_status status = arguments_by_rule(
+        &list, &request->arguments, request->json ? ARGUMENTS_JSON : ARGUMENTS_STRING, reason);
+    status = body_of_list(ret, list, status);
     return status == BUSBAR_OK ? 0 : report_status(status, BUSBAR_NOT_EXECUTED, reason);
 }
 
@@ -164,8 +180,9 @@ static int run(const struct cli *cli, struct request *request)
                                      : body_from_arguments(&call.body, client, request);
     if (code != 0)
         return code;
-    /* Reading stdin may take its time: a raw body's deadline runs from here. */
-    call.timeout_ms = request->body != NULL ? request->timeout_ms : remaining_ms(request);
+    /* Reading stdin may take its time: where the broker was not asked the deadline runs from here. */
+    bool asked = request->body == NULL && !request->json && !request->string;
+    call.timeout_ms = asked ? remaining_ms(request) : request->timeout_ms;
     CLEANUP(busbar_reply_destroy) struct busbar_reply *reply = NULL;
     enum busbar_status status = busbar_client_call(client, &call, &reply);
     if (status != BUSBAR_OK)
@@ -203,7 +220,8 @@ int command_call(struct cli *cli, int argc, char **argv)
         .usage = "call [OPTION…] SERVICE METHOD [ARG…]",
         .text = "Calls a method and prints its result: values as JSON, raw bytes as they are.\n"
                 "Where the signature of the method is known it decides what an ARG means; else an\n"
-                "ARG that is JSON is sent as that, any other as a string.",
+                "ARG that is JSON is sent as that, any other as a string. The ARGs are sent as a\n"
+                "list of values, but to a method whose only argument is `y` as the raw body.",
         .rows = rows,
         .count = ARRAY_SIZE(rows),
         .least = 2,

@@ -66,9 +66,8 @@ static int print_methods(const struct busbar_value *methods)
     for (size_t i = 0; i < busbar_value_count(methods); i++) {
         const struct busbar_value *method = busbar_value_at(methods, i);
         const char *signature = text_of(method, "signature");
-        bool known = *signature != '\0';
-        table_add(&table, "  %s%s%s%s", text_of(method, "name"), known ? "(" : "", signature,
-                  known ? ")" : "");
+        table_add(&table, "  %s(%s)", text_of(method, "name"),
+                  *signature != '\0' ? signature : "?");
         table_add(&table, "%s",
                   busbar_value_as_bool(busbar_value_get(method, "idempotent")) ? "idempotent"
                                                                                : "-");
@@ -102,8 +101,12 @@ int command_describe(struct cli *cli, int argc, char **argv)
     const struct options options = {
         .usage = "describe [OPTION…] SERVICE",
         .text = "Shows the methods of a service as name(arguments>result), whether each may be\n"
-                "repeated safely, and what it does. Letters: b bool, i int32, u uint32, l int64,\n"
-                "d double, f float, s string, y bytes, as list of strings, v any value.",
+                "given to another worker after a loss (idempotent), and what it does.\n\n"
+                "Letters of a signature:\n"
+                "  b bool    i int32    u uint32    l int64    d double    f float    s S string\n"
+                "  y y4 bytes    as AS list of strings    v any value    ? not told by the worker\n"
+                "A request is a list of the arguments, a reply one value; but a lone y on a side\n"
+                "means that the body is raw bytes.",
         .rows = rows,
         .count = ARRAY_SIZE(rows),
         .least = 1,

@@ -9,6 +9,13 @@
 #include "cli/command.h"
 #include "cli/report.h"
 
+enum {
+    WORD_MAX = 32,
+    GUESS_DISTANCE = 2,
+};
+
+static int command_help(struct cli *cli, int argc, char **argv);
+
 static const struct command commands[] = {
     {"call", "call a method of a service and print its result", command_call},
     {"services", "list the services on the bus", command_services},
@@ -18,6 +25,7 @@ static const struct command commands[] = {
     {"bench", "measure calls per second and latency", command_bench},
     {"broker", "run the broker, busbard, in the foreground", command_broker},
     {"check", "check a configuration file without starting anything", command_check},
+    {"help", "this text, or what `busbar COMMAND --help` says", command_help},
     {"bench-worker", NULL, command_bench_worker},
     {"bench-client", NULL, command_bench_client},
 };
@@ -45,6 +53,42 @@ static const struct command *find_command(const char *name)
             return &commands[i];
     }
     return NULL;
+}
+
+/* How many letters of two short words must be changed, added or left out to make them alike. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[WORD_MAX + 1];
+    size_t width = strlen(b);
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t diagonal = row[0]++;
+        for (size_t j = 0; j < width; j++) {
+            size_t changed = diagonal + (a[i] != b[j]);
+            size_t least = row[j] < row[j + 1] ? row[j] + 1 : row[j + 1] + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = changed < least ? changed : least;
+        }
+    }
+    return row[width];
+}
+
+static void report_unknown(const char *name)
+{
+    const char *nearest = NULL;
+    size_t least = GUESS_DISTANCE + 1;
+    for (size_t i = 0; i < ARRAY_SIZE(commands) && strlen(name) <= WORD_MAX; i++) {
+        size_t far = commands[i].help != NULL ? distance(name, commands[i].name) : least;
+        if (far < least) {
+            least = far;
+            nearest = commands[i].name;
+        }
+    }
+    if (nearest != NULL)
+        report("no such command: %s; did you mean %s?", name, nearest);
+    else
+        report("no such command: %s", name);
 }
 
 /* Descriptors 0 to 2 must be open, or a pipe made later would be taken for one of them. */
@@ -92,6 +136,19 @@ static int read_options(struct cli *cli, int argc, char **argv)
     return -1;
 }
 
+static int command_help(struct cli *cli, int argc, char **argv)
+{
+    char option[] = "--help";
+    char *question[] = {argc > 1 ? argv[1] : NULL, option, NULL};
+    if (argc < 2 || strcmp(argv[1], option) == 0)
+        return print_help();
+    const struct command *command = find_command(argv[1]);
+    if (command != NULL && command->run != command_help)
+        return command->run(cli, 2, question);
+    report_unknown(argv[1]);
+    return usage_error();
+}
+
 int main(int argc, char **argv)
 {
     struct cli cli = {.broker = NULL};
@@ -106,7 +163,7 @@ int main(int argc, char **argv)
     }
     const struct command *command = find_command(argv[optind]);
     if (command == NULL) {
-        report("no such command: %s", argv[optind]);
+        report_unknown(argv[optind]);
         return usage_error();
     }
     return command->run(&cli, argc - optind, argv + optind);

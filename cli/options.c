@@ -13,6 +13,7 @@
 
 enum {
     ROWS_MAX = 16,
+    TIME_MAX_MINUTES = INT32_MAX / 60000,
     ROW_BASE = 256, /* what getopt returns for the first row */
 };
 
@@ -92,12 +93,14 @@ static bool read_time(const struct option_row *row, const char *text)
     double number = strtod(text, &end);
     for (size_t i = 0; i < ARRAY_SIZE(units) && end != text; i++) {
         double milliseconds = number * units[i].milliseconds;
-        if (strcmp(end, units[i].suffix) == 0 && milliseconds >= 1 && milliseconds < INT32_MAX) {
+        if (strcmp(end, units[i].suffix) == 0 && milliseconds >= 1 &&
+            milliseconds <= TIME_MAX_MINUTES * 60e3) {
             *(uint32_t *)row->target = (uint32_t)milliseconds;
             return true;
         }
     }
-    report("--%s takes a time such as 2, 0.5, 500ms or 1m, not \"%s\"", row->name, text);
+    report("--%s takes a time from 1ms to %dm, such as 2, 0.5, 500ms or 1m, not \"%s\"", row->name,
+           TIME_MAX_MINUTES, text);
     return false;
 }
 
@@ -161,6 +164,22 @@ static bool read_all(struct parser *parser, int argc, char **argv, struct argume
     return true;
 }
 
+/* The words of a usage in capitals name the positional arguments, in order; options stand in
+ * brackets. */
+static void report_missing(const struct options *options, int index)
+{
+    const char *word = options->usage;
+    while (*word != '\0') {
+        size_t size = strcspn(word, " ");
+        if (isupper((unsigned char)*word) && index-- == 0) {
+            report("%.*s is missing", (int)size, word);
+            return;
+        }
+        word += size + strspn(word + size, " ");
+    }
+    report("too few arguments");
+}
+
 int options_parse(const struct options *options, struct cli *cli, int argc, char **argv,
                   struct arguments *ret)
 {
@@ -171,8 +190,12 @@ int options_parse(const struct options *options, struct cli *cli, int argc, char
         return usage_error(options);
     if (parser.help)
         return print_help(&parser);
-    if (ret->count < options->least || (options->most >= 0 && ret->count > options->most)) {
-        report(ret->count < options->least ? "too few arguments" : "too many arguments");
+    if (ret->count < options->least) {
+        report_missing(options, ret->count);
+        return usage_error(options);
+    }
+    if (options->most >= 0 && ret->count > options->most) {
+        report("one argument too many: %s", ret->items[options->most]);
         return usage_error(options);
     }
     return OPTIONS_GO_ON;

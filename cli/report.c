@@ -65,7 +65,9 @@ int report_status(enum busbar_status status, enum busbar_fate fate, const char *
 {
     if (text == NULL || *text == '\0')
         text = busbar_status_text(status);
-    report("%s (%s): %s", busbar_status_name(status), busbar_fate_name(fate), text);
+    bool unreachable = status == BUSBAR_BROKER_LOST && strncmp(text, "no broker answers", 17) == 0;
+    report("%s (%s): %s%s", busbar_status_name(status), busbar_fate_name(fate), text,
+           unreachable ? "; is busbard running?" : "");
     return exit_code(status);
 }
 

@@ -27,6 +27,7 @@ struct serve {
     const char *service;
     const char *method;
     const char *endpoint;
+    const struct cli *cli;
     char path[PATH_SIZE];
     char *const *argv;
     uint32_t timeout_ms; /* 0: only the call's own deadline */
@@ -189,6 +190,14 @@ static int report_worker(enum busbar_status status, const struct busbar_worker *
     return status == BUSBAR_OK ? 0 : report_status(status, BUSBAR_NOT_EXECUTED, text);
 }
 
+static int refuse_names(const struct serve *serve, const struct busbar_worker *worker)
+{
+    char text[1024];
+    busbar_worker_error(worker, text, sizeof text);
+    report("cannot serve \"%s\" with the method \"%s\": %s", serve->service, serve->method, text);
+    return EXIT_CLASS_USAGE;
+}
+
 static int run_worker(struct serve *serve)
 {
     pthread_t announcer;
@@ -221,19 +230,14 @@ static int serve_run(struct serve *serve)
         .threads = (uint32_t)serve->threads,
     };
     enum busbar_status status = busbar_worker_new(&worker, &options);
-    if (status == BUSBAR_BAD_ARGUMENT) {
-        report("not an endpoint: %s", serve->endpoint);
-        return EXIT_CLASS_USAGE;
-    }
+    if (status == BUSBAR_BAD_ARGUMENT)
+        return bus_refuse_endpoint(serve->cli);
     if (status == BUSBAR_OK)
         status = busbar_worker_register(worker, &service);
-    if (status == BUSBAR_BAD_ARGUMENT) {
-        report("\"%s\" cannot be the name of a service, or \"%s\" that of a method", serve->service,
-               serve->method);
-        return EXIT_CLASS_USAGE;
-    }
+    if (status == BUSBAR_BAD_ARGUMENT)
+        return refuse_names(serve, worker);
     if (status != BUSBAR_OK)
-        return report_status(status, BUSBAR_NOT_EXECUTED, NULL);
+        return report_worker(status, worker);
     serve->worker = worker;
     return run_worker(serve);
 }
@@ -274,6 +278,7 @@ int command_serve(struct cli *cli, int argc, char **argv)
         return code;
     serve.service = arguments.items[0];
     serve.argv = arguments.items + 1;
+    serve.cli = cli;
     serve.endpoint = bus_endpoint(cli);
     code = path_of_command(serve.argv[0], serve.path);
     if (code != 0) {

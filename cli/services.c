@@ -42,7 +42,8 @@ int command_services(struct cli *cli, int argc, char **argv)
     const struct options options = {
         .usage = "services [OPTION…]",
         .text = "Lists the services on the bus: their workers, methods, and how many calls wait\n"
-                "in the broker and are with a worker.",
+                "in the broker (QUEUED) and are with a worker (RUNNING) now. `queued` of\n"
+                "`busbar stats` is another number: a counter of all that ever had to wait.",
         .rows = rows,
         .count = ARRAY_SIZE(rows),
     };

@@ -41,7 +41,9 @@ int command_stats(struct cli *cli, int argc, char **argv)
     };
     const struct options options = {
         .usage = "stats [OPTION…]",
-        .text = "Shows what the broker has counted since it started.",
+        .text =
+            "Shows what the broker has counted since it started. `queued` counts all calls that\n"
+            "had to wait; how many wait now is the QUEUED of `busbar services`.",
         .rows = rows,
         .count = ARRAY_SIZE(rows),
     };

@@ -69,6 +69,16 @@ static size_t column_width(const struct table *table, size_t column, size_t colu
     return width;
 }
 
+/* Blanks at the end of a line are left out. */
+static bool rest_is_empty(const struct table *table, size_t index, size_t columns)
+{
+    for (size_t i = index + 1; i < table->count && i % columns != 0; i++) {
+        if (table->cells[i][0] != '\0')
+            return false;
+    }
+    return true;
+}
+
 int table_print(const struct table *table)
 {
     size_t columns = strlen(table->align);
@@ -80,12 +90,14 @@ int table_print(const struct table *table)
     for (size_t i = 0; i < table->count; i++) {
         size_t column = i % columns;
         int fill = (int)(widths[column] - text_width(table->cells[i]));
-        bool last = column + 1 == columns;
+        bool last = rest_is_empty(table, i, columns);
         if (table->align[column] == 'r')
             printf("%*s%s", fill, "", table->cells[i]);
         else
             printf("%s%*s", table->cells[i], last ? 0 : fill, "");
         fputs(last ? "\n" : "  ", stdout);
+        if (last)
+            i += columns - 1 - column;
     }
     return report_output();
 }

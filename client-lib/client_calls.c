@@ -49,6 +49,14 @@ static void client_deliver(struct busbar_client *client, struct call *call,
     call_table_give_back(&client->calls, call);
 }
 
+static void client_finish_with(struct busbar_client *client, struct call *call,
+                               struct call_outcome outcome, const char *text)
+{
+    struct busbar_reply *reply = client_reply(client, call);
+    reply_fail(reply, outcome.status, outcome.fate, bytes_of_text(text));
+    client_deliver(client, call, reply);
+}
+
 void client_finish(struct busbar_client *client, struct call *call, struct call_outcome outcome,
                    const char *format, ...)
 {
@@ -62,9 +70,7 @@ void client_finish(struct busbar_client *client, struct call *call, struct call_
     snprintf(text, sizeof text, "%.*s.%.*s: %s", (int)packet.service.size,
              (const char *)packet.service.data, (int)packet.method.size,
              (const char *)packet.method.data, what);
-    struct busbar_reply *reply = client_reply(client, call);
-    reply_fail(reply, outcome.status, outcome.fate, bytes_of_text(text));
-    client_deliver(client, call, reply);
+    client_finish_with(client, call, outcome, text);
 }
 
 /* The wheel turns through all the time that it was idle unless it is told while it is empty. */
@@ -140,21 +146,38 @@ void client_submit(struct busbar_client *client, struct call *call)
     client_queue(client, call, client->now);
 }
 
-/* Why there is no session, with the endpoint. */
+/* Why there is no session, without the endpoint that stands before it. */
 static const char *client_obstacle(const struct busbar_client *client)
 {
-    return client->unreachable[0] != '\0' ? client->unreachable : client->connection.endpoint;
+    const char *endpoint = client->connection.endpoint;
+    size_t size = strlen(endpoint);
+    if (client->unreachable[0] == '\0')
+        return "no session in time";
+    if (strncmp(client->unreachable, endpoint, size) != 0 ||
+        strncmp(client->unreachable + size, ": ", 2) != 0)
+        return client->unreachable;
+    return client->unreachable + size + 2;
+}
+
+/* What was called does not matter, so the text does not name it. */
+static void client_give_up(struct busbar_client *client, struct call *call, uint32_t waited_ms)
+{
+    char text[2 * CLIENT_TEXT_SIZE];
+    snprintf(text, sizeof text, "no broker answers at %s (%s; waited %u ms)",
+             client->connection.endpoint, client_obstacle(client), waited_ms);
+    client_finish_with(client, call, unsent_loss, text);
 }
 
 static void client_time_out(struct busbar_client *client, struct call *call)
 {
-    if (call->state == CALL_WAITING)
-        client_finish(client, call, unsent_timeout,
-                      "no session within %u ms; the call was not sent: %s", call->timeout,
-                      client_obstacle(client));
-    else
+    if (call->state == CALL_PUT)
         client_finish(client, call, sent_timeout, "no answer from %s within %u ms",
                       client->connection.endpoint, call->timeout);
+    else if (connection_is_open(&client->connection))
+        client_finish(client, call, unsent_timeout, "%s was reached only after %u ms",
+                      client->connection.endpoint, call->timeout);
+    else
+        client_give_up(client, call, call->timeout);
 }
 
 void client_pump(struct busbar_client *client, uint64_t now)
@@ -176,10 +199,7 @@ void client_expire(struct busbar_client *client, uint64_t now)
         if (call->state == CALL_PUT || now >= call->deadline)
             client_time_out(client, call);
         else
-            client_finish(client, call, unsent_loss,
-                          "no session within %u ms; the call was not "
-                          "sent: %s",
-                          client->connect_timeout_ms, client_obstacle(client));
+            client_give_up(client, call, client->connect_timeout_ms);
     }
 }
 

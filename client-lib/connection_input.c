@@ -1,6 +1,7 @@
 /* What reaches a connection: messages of the broker, and events of the link below the session. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <zmq.h>
 
 #include "base/cleanup.h"
@@ -200,6 +201,17 @@ static void on_disconnected(struct connection *connection)
     connection->explained = true;
 }
 
+/* On this machine an attempt is answered at once, so that a closed one was refused. */
+static const char *closed_attempt(const char *endpoint)
+{
+    static const char *const here[] = {"tcp://127.", "tcp://localhost:", "tcp://[::1]:", "ipc://"};
+    for (size_t i = 0; i < ARRAY_SIZE(here); i++) {
+        if (strncmp(endpoint, here[i], strlen(here[i])) == 0)
+            return "connection refused";
+    }
+    return "connection refused, or no answer in time";
+}
+
 /*
  * libzmq tells no errno of a failed attempt, but the pattern of events tells the cases apart: a
  * refused one is closed, a handshake that failed has events of its own, and an attempt that had no
@@ -221,8 +233,7 @@ static void on_link_event(struct connection *connection, const struct monitor_ev
         break;
     case ZMQ_EVENT_CLOSED:
         if (!connection_is_open(connection))
-            connection_unreachable(connection, "nobody answers there (connection refused, or no "
-                                               "answer in time)");
+            connection_unreachable(connection, closed_attempt(connection->endpoint));
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:

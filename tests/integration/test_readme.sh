@@ -69,9 +69,42 @@ compile() {
     (cd "$scratch" && PKG_CONFIG_PATH=$scratch/usr/lib/pkgconfig bash -e compile)
 }
 
-client_says_hello() {
-    LD_LIBRARY_PATH=$scratch/usr/lib "$scratch/client" | tee "$scratch/said"
-    grep -qx 'Hello, world!' "$scratch/said"
+# Each command of the block says it; at first the worker may not be registered yet.
+each_says_hello() {
+    block hello >"$scratch/hello"
+    (cd "$scratch" && PATH=$BUSBAR_BUILD:$PATH LD_LIBRARY_PATH=$scratch/usr/lib bash -e hello) |
+        tee "$scratch/said"
+    [ "$(grep -o 'Hello, world!' "$scratch/said" | wc -l)" -eq 2 ] &&
+        [ "$(wc -l <"$scratch/hello")" -eq 2 ]
+}
+
+client_fails_with_a_message() {
+    ! BUSBAR_BROKER=tcp://127.0.0.1:1 LD_LIBRARY_PATH=$scratch/usr/lib "$scratch/client" \
+        2>"$scratch/failed" && grep -q '^client: .*tcp://127.0.0.1:1 ' "$scratch/failed"
+}
+
+staged() {
+    sed -e "s|/tmp/stage|$scratch/stage|g" -e "s|/tmp/examples|$scratch/examples|g" \
+        -e "s|^make install|make BUILD=$BUSBAR_BUILD install|"
+}
+
+build_as_it_says() {
+    block building | staged | CC=${CC:-cc} bash -e
+}
+
+# In the source tree, as a reader would; the two programs are written elsewhere.
+link_statically() {
+    block static | staged | sed -e "s|worker worker.c|$scratch/static $scratch/worker.c|" |
+        bash -e -o pipefail
+}
+
+static_programs() {
+    find "$scratch/static" "$scratch/examples" -type f -perm -u+x
+}
+
+none_needs_our_libraries() {
+    [ "$(static_programs | wc -l)" -ge 4 ] && static_programs | xargs ldd | tee "$scratch/needs"
+    ! grep -q libbusbar "$scratch/needs"
 }
 
 check "its two commands are targets of the Makefile" targets_exist
@@ -99,5 +132,10 @@ check "the tree installs" install_tree
 check "its programs compile as it says" compile
 LD_LIBRARY_PATH=$scratch/usr/lib "$scratch/worker" &
 pids+=($!)
-check "its client gets an answer from its worker" wait_for client_says_hello
+check "its client and busbar get an answer from its worker" wait_for each_says_hello
+check "its client says on stderr that it failed, and exits with 1" client_fails_with_a_message
+check "its commands for building work" build_as_it_says
+check "its commands for static linking work" link_statically
+check "what they made needs no library of ours" none_needs_our_libraries
+check "it has at most 200 lines" test "$(wc -l <README.md)" -le 200
 finish

@@ -36,12 +36,19 @@ static void a_program_gets_the_body_and_its_output_is_the_result(void **state)
     struct kit_process *busbar = kit_run(kit, "busbar", "call", "wc", "run", "--body", words, NULL);
     KIT_CODE(busbar, 0);
     assert_int_equal(strtol(busbar->out, NULL, 10), 3);
-    /* As a value, a string is the body too. */
+    /* A word is sent as it is; a list of one string is the body too. */
     busbar = kit_run(kit, "busbar", "call", "wc", "run", "four little words more", NULL);
     KIT_CODE(busbar, 0);
     assert_int_equal(strtol(busbar->out, NULL, 10), 4);
+    busbar = kit_run(kit, "busbar", "call", "--string", "wc", "run", "as a list", NULL);
+    assert_int_equal(strtol(busbar->out, NULL, 10), 3);
     busbar = kit_run(kit, "busbar", "call", "--json", "wc", "run", "1", "2", NULL);
     KIT_CODE(busbar, 2);
+    KIT_CODE(kit_run(kit, "busbar", "call", "wc", "run", NULL), 2);
+    busbar = kit_run(kit, "busbar", "call", "wc", "run", "1", "2", NULL);
+    KIT_CODE(busbar, 2);
+    KIT_CONTAINS(busbar->err,
+                 "BAD_REQUEST (not executed): the method takes 1 argument (y>y), not 2");
     KIT_CONTAINS(kit_run(kit, "busbar", "describe", "wc", NULL)->out, "run(y>y)");
 }
 
@@ -109,7 +116,7 @@ static void a_command_that_is_not_there_is_told_at_once(void **state)
     KIT_CONTAINS(busbar->err, "no-such-command-anywhere: command not found");
     const char *file = kit_file(kit, "text", "no program\n");
     KIT_CODE(kit_run(kit, "busbar", "serve", "it", "--", file, NULL), 126);
-    KIT_CODE(kit_run(kit, "busbar", "call", "it", "run", NULL), 3);
+    KIT_CODE(kit_run(kit, "busbar", "call", "it", "run", "", NULL), 3);
 }
 
 static void the_deadline_of_a_call_kills_the_program_and_its_children(void **state)
@@ -118,7 +125,7 @@ static void the_deadline_of_a_call_kills_the_program_and_its_children(void **sta
     kit_broker(kit, NULL);
     serve(kit, "sleep 98765 & sleep 98764");
     struct kit_process *busbar = kit_run(kit, "busbar", "call", "--timeout", "300ms", "it", "run",
-                                         NULL);
+                                         "", NULL);
     KIT_CODE(busbar, 4);
     KIT_EVENTUALLY(kit_count_processes("9876") == 1, 3000); /* the server's own command line */
 }
@@ -144,13 +151,13 @@ static void sigterm_lets_a_running_program_finish(void **state)
     struct kit *kit = *state;
     kit_broker(kit, NULL);
     struct kit_process *process = serve(kit, "sleep 0.5; echo finished");
-    struct kit_process *call = kit_start(kit, "busbar", "call", "it", "run", NULL);
+    struct kit_process *call = kit_start(kit, "busbar", "call", "it", "run", "", NULL);
     kit_sleep_ms(kit_time(250));
     kit_kill(process, SIGTERM);
     assert_int_equal(kit_wait(call, 10000), 0);
     assert_string_equal(call->out, "finished\n");
     assert_int_equal(kit_wait(process, 10000), 0);
-    KIT_CODE(kit_run(kit, "busbar", "call", "it", "run", NULL), 3);
+    KIT_CODE(kit_run(kit, "busbar", "call", "it", "run", "", NULL), 3);
 }
 
 static void programs_run_side_by_side(void **state)
@@ -164,7 +171,7 @@ static void programs_run_side_by_side(void **state)
     kit_wait_for_text(process, "serving it", KIT_RUN_MS);
     uint64_t started = kit_now_ms();
     for (size_t i = 0; i < CALLS; i++)
-        calls[i] = kit_start(kit, "busbar", "call", "it", "run", NULL);
+        calls[i] = kit_start(kit, "busbar", "call", "it", "run", "", NULL);
     for (size_t i = 0; i < CALLS; i++)
         assert_int_equal(kit_wait(calls[i], 10000), 0);
     assert_true(kit_now_ms() - started < kit_time(2000));

@@ -63,30 +63,31 @@ static void become_child(pid_t parent, int in, int out)
         _exit(127);
 }
 
-static struct soak_process start(pid_t *pid)
+/* Both ends of the new process: `pid` is 0 in the child. */
+static struct soak_process start(void)
 {
     int in[2], out[2];
+    pid_t pid;
     pid_t parent = getpid();
     fflush(NULL);
-    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || (*pid = fork()) < 0)
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0 || (pid = fork()) < 0)
         soak_die("cannot start a process");
-    if (*pid == 0)
+    if (pid == 0)
         become_child(parent, in[0], out[1]);
     close(in[0]);
     close(out[1]);
     (void)fcntl(out[0], F_SETPIPE_SZ, OUTPUT_MAX); /* what is not read must not stop the writer */
-    if (*pid == 0) {                               /* else its stdin would stay open for ever */
+    if (pid == 0) {                                /* else its stdin would stay open for ever */
         close(in[1]);
         close(out[0]);
     }
-    return (struct soak_process){.pid = *pid, .input = in[1], .output = out[0]};
+    return (struct soak_process){.pid = pid, .input = in[1], .output = out[0]};
 }
 
 struct soak_process soak_fork(int (*main)(const void *argument), const void *argument)
 {
-    pid_t pid = -1;
-    struct soak_process process = start(&pid);
-    if (pid > 0)
+    struct soak_process process = start();
+    if (process.pid > 0)
         return process;
     int code = main(argument);
     fflush(NULL);
@@ -97,10 +98,9 @@ struct soak_process soak_exec(const char *name, char *const *argv)
 {
     const char *build = getenv("BUSBAR_BUILD");
     char path[4096];
-    pid_t pid;
     snprintf(path, sizeof path, "%s/%s", build != NULL ? build : "build", name);
-    struct soak_process process = start(&pid);
-    if (pid > 0)
+    struct soak_process process = start();
+    if (process.pid > 0)
         return process;
     dup2(STDOUT_FILENO, STDERR_FILENO);
     execv(path, argv);

@@ -105,8 +105,7 @@ static void without_a_broker_calls_end_unsent_within_a_second(void **state)
     assert_in_range((clock_ns() - began) / 1000000, 700, 1000);
     assert_int_equal(busbar_reply_fate(reply), BUSBAR_NOT_EXECUTED);
     assert_non_null(strstr(busbar_reply_error(reply), endpoint));
-    assert_non_null(strstr(busbar_reply_error(reply), "nobody answers"));
-    assert_non_null(strstr(busbar_reply_error(reply), "echo.run"));
+    assert_non_null(strstr(busbar_reply_error(reply), "(connection refused; waited 800 ms)"));
     busbar_reply_destroy(&reply);
     busbar_client_destroy(&client);
 }
@@ -121,8 +120,9 @@ static void without_a_broker_a_short_deadline_is_kept(void **state)
     const struct busbar_client_options options = {.broker = endpoint, .timeout_ms = 150};
     assert_int_equal(busbar_client_new(&client, &options), BUSBAR_OK);
     uint64_t began = clock_ns();
-    assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_TIMEOUT);
+    assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_BROKER_LOST);
     assert_in_range((clock_ns() - began) / 1000000, 150, 250);
+    assert_non_null(strstr(busbar_reply_error(reply), "waited 150 ms"));
     assert_int_equal(busbar_reply_fate(reply), BUSBAR_NOT_EXECUTED);
     assert_non_null(strstr(busbar_reply_error(reply), endpoint));
     busbar_reply_destroy(&reply);

@@ -55,10 +55,18 @@ enum busbar_method_flags {
     BUSBAR_IDEMPOTENT = 1, /* may be given to another worker if this one is lost with it */
 };
 
+/*
+ * A signature names the arguments, then '>', then the result, as in "sd>s": b bool, i int32,
+ * u uint32, l int64, d double, f float, s or S string, y or y4 bytes, as or AS list of strings,
+ * v any value. It is for callers; the library checks no body against it. By convention a request
+ * is one MessagePack list of the arguments and a reply one MessagePack value, while a lone `y` on a
+ * side ("y>y") means that the body of that side is the raw bytes (BUSBAR_RAW). The command `busbar`
+ * keeps to that: docs/busbar.md, "call".
+ */
 struct busbar_method {
     const char *name; /* [A-Za-z0-9_]{1,127} */
     busbar_handler_fn *handler;
-    const char *signature; /* such as "sd>s", see docs; NULL if not told */
+    const char *signature; /* NULL if not told */
     const char *text;      /* one line for people; NULL for none */
     unsigned flags;        /* enum busbar_method_flags */
 };
