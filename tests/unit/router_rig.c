@@ -7,13 +7,21 @@
 #include <string.h>
 #include <cmocka.h>
 
+struct rig rig;
+struct peer client;
+struct peer other;
+struct peer worker;
+struct peer second;
+
+const char *const GREETER[] = {"hello", "!again", NULL};
+
 static void rig_send(void *context, struct peer *to, const struct packet *packet,
                      struct blob *attached)
 {
-    struct rig *rig = context;
+    (void)context;
     (void)attached;
-    assert_true(rig->sent_count < RIG_SENT_MAX);
-    struct sent *sent = &rig->sent[rig->sent_count++];
+    assert_true(rig.sent_count < RIG_SENT_MAX);
+    struct sent *sent = &rig.sent[rig.sent_count++];
     size_t size = packet->body.size < RIG_BODY_MAX - 1 ? packet->body.size : RIG_BODY_MAX - 1;
     sent->to = to;
     sent->packet = *packet;
@@ -22,29 +30,53 @@ static void rig_send(void *context, struct peer *to, const struct packet *packet
     sent->body[size] = '\0';
 }
 
-void rig_init(struct rig *rig)
+static void rig_init(void)
 {
     struct router_limits limits = {.body_limit = 1024,
                                    .queue_calls = 100,
                                    .queue_bytes = 100000,
                                    .retained_bytes = 100000,
                                    .attempts = 3};
-    struct router_sink sink = {.context = rig, .send = rig_send};
-    memset(rig, 0, sizeof *rig);
-    rig->now = 1000;
-    assert_true(router_init(&rig->router, &limits, &sink, rig->now));
-    rig->router.counters = &rig->counters;
+    struct router_sink sink = {.context = &rig, .send = rig_send};
+    memset(&rig, 0, sizeof rig);
+    rig.now = 1000;
+    assert_true(router_init(&rig.router, &limits, &sink, rig.now));
+    rig.router.counters = &rig.counters;
 }
 
-void rig_fini(struct rig *rig)
+static void rig_fini(void)
 {
-    assert_int_equal(rig->router.calls.count, 0);
-    assert_int_equal(rig->router.registry.services.count, 0);
-    assert_int_equal(rig->router.registry.methods.count, 0);
-    router_fini(&rig->router);
+    assert_int_equal(rig.router.calls.count, 0);
+    assert_int_equal(rig.router.registry.services.count, 0);
+    assert_int_equal(rig.router.registry.methods.count, 0);
+    router_fini(&rig.router);
 }
 
-enum busbar_status rig_export(struct rig *rig, struct peer *worker, const char *service,
+int scene_setup(void **state)
+{
+    (void)state;
+    rig_init();
+    assert_true(router_peer_init(&rig.router, &client));
+    assert_true(router_peer_init(&rig.router, &other));
+    assert_true(router_peer_init(&rig.router, &worker));
+    assert_true(router_peer_init(&rig.router, &second));
+    return 0;
+}
+
+int scene_teardown(void **state)
+{
+    struct peer *peers[] = {&client, &other, &worker, &second};
+    (void)state;
+    router_check(&rig.router);
+    for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
+        router_check_peer(&rig.router, peers[i]);
+        router_peer_fini(&rig.router, peers[i], rig.now);
+    }
+    rig_fini();
+    return 0;
+}
+
+enum busbar_status rig_export(struct peer *exporter, const char *service,
                               const char *const *methods)
 {
     struct registration registration = {.version = strdup("1")};
@@ -61,20 +93,19 @@ enum busbar_status rig_export(struct rig *rig, struct peer *worker, const char *
         registration.methods[i].signature = strdup("");
         registration.methods[i].text = strdup("");
     }
-    enum busbar_status status = router_register(&rig->router, worker, bytes_of_text(service),
+    enum busbar_status status = router_register(&rig.router, exporter, bytes_of_text(service),
                                                 &registration, &reason);
     if (status == BUSBAR_OK)
-        router_serve(&rig->router, worker, rig->now);
+        router_serve(&rig.router, exporter, rig.now);
     return status;
 }
 
-void rig_call_with(struct rig *rig, struct peer *client, const struct packet *packet)
+void rig_call_with(struct peer *caller, const struct packet *packet)
 {
-    router_call(&rig->router, client, packet, NULL, rig->now);
+    router_call(&rig.router, caller, packet, NULL, rig.now);
 }
 
-void rig_call(struct rig *rig, struct peer *client, uint64_t id, const char *service,
-              const char *method)
+void rig_call(struct peer *caller, uint64_t id, const char *service, const char *method)
 {
     struct packet packet = {.command = PACKET_CALL,
                             .id = id,
@@ -82,33 +113,41 @@ void rig_call(struct rig *rig, struct peer *client, uint64_t id, const char *ser
                             .service = bytes_of_text(service),
                             .method = bytes_of_text(method),
                             .body = bytes_of_text("request")};
-    rig_call_with(rig, client, &packet);
+    rig_call_with(caller, &packet);
 }
 
-void rig_reply(struct rig *rig, struct peer *worker, uint64_t id, const char *body)
+void rig_reply(struct peer *exporter, uint64_t id, const char *body)
 {
     struct packet packet = {.command = PACKET_REPLY, .id = id, .body = bytes_of_text(body)};
-    router_reply(&rig->router, worker, &packet, NULL, rig->now);
+    router_reply(&rig.router, exporter, &packet, NULL, rig.now);
 }
 
-const struct sent *rig_last(const struct rig *rig, const struct peer *to, uint8_t command)
+const struct sent *rig_last(const struct peer *to, uint8_t command)
 {
-    for (size_t i = rig->sent_count; i-- > 0;) {
-        if (rig->sent[i].to == to && rig->sent[i].packet.command == command)
-            return &rig->sent[i];
+    for (size_t i = rig.sent_count; i-- > 0;) {
+        if (rig.sent[i].to == to && rig.sent[i].packet.command == command)
+            return &rig.sent[i];
     }
     return NULL;
 }
 
-size_t rig_count(const struct rig *rig, const struct peer *to, uint8_t command)
+size_t rig_count(const struct peer *to, uint8_t command)
 {
     size_t count = 0;
-    for (size_t i = 0; i < rig->sent_count; i++)
-        count += rig->sent[i].to == to && rig->sent[i].packet.command == command;
+    for (size_t i = 0; i < rig.sent_count; i++)
+        count += rig.sent[i].to == to && rig.sent[i].packet.command == command;
     return count;
 }
 
-void rig_forget(struct rig *rig)
+void rig_forget(void)
 {
-    rig->sent_count = 0;
+    rig.sent_count = 0;
+}
+
+void rig_expect_error(const struct peer *to, enum busbar_status status, enum busbar_fate fate)
+{
+    const struct sent *error = rig_last(to, PACKET_ERROR);
+    assert_non_null(error);
+    assert_string_equal(busbar_status_name(error->packet.status), busbar_status_name(status));
+    assert_int_equal(error->packet.fate, fate);
 }

@@ -24,21 +24,30 @@ struct rig {
     uint64_t now;
 };
 
-void rig_init(struct rig *rig);
-/* Checks that every call ended; the peers must be gone. */
-void rig_fini(struct rig *rig);
+/* The scene of a test: a router, and peers that have sessions; made anew for each. */
+extern struct rig rig;
+extern struct peer client;
+extern struct peer other;
+extern struct peer worker;
+extern struct peer second;
+extern const char *const GREETER[]; /* "hello", and "again", which is idempotent */
+int scene_setup(void **state);
+/* Checks that every call ended and nothing is left. */
+int scene_teardown(void **state);
 
 /* Registers `service` with the methods named, "!" before a name makes it idempotent. */
-enum busbar_status rig_export(struct rig *rig, struct peer *worker, const char *service,
+enum busbar_status rig_export(struct peer *exporter, const char *service,
                               const char *const *methods);
-void rig_call(struct rig *rig, struct peer *client, uint64_t id, const char *service,
-              const char *method);
-void rig_call_with(struct rig *rig, struct peer *client, const struct packet *packet);
-void rig_reply(struct rig *rig, struct peer *worker, uint64_t id, const char *body);
+void rig_call(struct peer *caller, uint64_t id, const char *service, const char *method);
+void rig_call_with(struct peer *caller, const struct packet *packet);
+void rig_reply(struct peer *exporter, uint64_t id, const char *body);
 
 /* What was sent last of a command to a peer, NULL if nothing was. */
-const struct sent *rig_last(const struct rig *rig, const struct peer *to, uint8_t command);
-size_t rig_count(const struct rig *rig, const struct peer *to, uint8_t command);
-void rig_forget(struct rig *rig);
+const struct sent *rig_last(const struct peer *to, uint8_t command);
+size_t rig_count(const struct peer *to, uint8_t command);
+void rig_forget(void);
+
+/* The last error that was sent to a peer is this one. */
+void rig_expect_error(const struct peer *to, enum busbar_status status, enum busbar_fate fate);
 
 #endif

@@ -9,57 +9,17 @@
 #include "broker/router.h"
 #include "tests/unit/router_rig.h"
 
-static struct rig rig;
-static struct peer client;
-static struct peer other;
-static struct peer worker;
-static struct peer second;
-
-static const char *const GREETER[] = {"hello", "!again", NULL};
-
-static int setup(void **state)
-{
-    (void)state;
-    rig_init(&rig);
-    assert_true(router_peer_init(&rig.router, &client));
-    assert_true(router_peer_init(&rig.router, &other));
-    assert_true(router_peer_init(&rig.router, &worker));
-    assert_true(router_peer_init(&rig.router, &second));
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct peer *peers[] = {&client, &other, &worker, &second};
-    (void)state;
-    router_check(&rig.router);
-    for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
-        router_check_peer(&rig.router, peers[i]);
-        router_peer_fini(&rig.router, peers[i], rig.now);
-    }
-    rig_fini(&rig);
-    return 0;
-}
-
-static void expect_error(const struct peer *to, enum busbar_status status, enum busbar_fate fate)
-{
-    const struct sent *error = rig_last(&rig, to, PACKET_ERROR);
-    assert_non_null(error);
-    assert_string_equal(busbar_status_name(error->packet.status), busbar_status_name(status));
-    assert_int_equal(error->packet.fate, fate);
-}
-
 static void a_call_reaches_the_worker_and_its_reply_the_client(void **state)
 {
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
-    rig_call(&rig, &client, 7, "greeter", "hello");
-    const struct sent *call = rig_last(&rig, &worker, PACKET_CALL);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&client, 7, "greeter", "hello");
+    const struct sent *call = rig_last(&worker, PACKET_CALL);
     assert_non_null(call);
     assert_int_equal(call->packet.timeout, RIG_TIMEOUT_MS);
     assert_string_equal(call->body, "request");
-    rig_reply(&rig, &worker, call->packet.id, "answer");
-    const struct sent *reply = rig_last(&rig, &client, PACKET_REPLY);
+    rig_reply(&worker, call->packet.id, "answer");
+    const struct sent *reply = rig_last(&client, PACKET_REPLY);
     assert_non_null(reply);
     assert_int_equal(reply->packet.id, 7);
     assert_int_equal(reply->packet.fate, BUSBAR_EXECUTED);
@@ -80,12 +40,12 @@ static void names_nobody_offers_are_refused_at_once(void **state)
         {"greeterh", "ello", BUSBAR_NO_SERVICE},   {".greeter", "hello", BUSBAR_BAD_REQUEST},
     };
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-        rig_call(&rig, &client, i, CASES[i].service, CASES[i].method);
-        expect_error(&client, CASES[i].status, BUSBAR_NOT_EXECUTED);
+        rig_call(&client, i, CASES[i].service, CASES[i].method);
+        rig_expect_error(&client, CASES[i].status, BUSBAR_NOT_EXECUTED);
     }
-    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 0);
+    assert_int_equal(rig_count(&worker, PACKET_CALL), 0);
 }
 
 static void calls_without_a_usable_deadline_are_refused(void **state)
@@ -95,13 +55,13 @@ static void calls_without_a_usable_deadline_are_refused(void **state)
                             .service = bytes_of_text("greeter"),
                             .method = bytes_of_text("hello")};
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
-    rig_call_with(&rig, &client, &packet);
-    expect_error(&client, BUSBAR_BAD_REQUEST, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call_with(&client, &packet);
+    rig_expect_error(&client, BUSBAR_BAD_REQUEST, BUSBAR_NOT_EXECUTED);
     packet.timeout = 0;
-    rig_call_with(&rig, &client, &packet);
-    expect_error(&client, BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED);
-    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 0);
+    rig_call_with(&client, &packet);
+    rig_expect_error(&client, BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(rig_count(&worker, PACKET_CALL), 0);
 }
 
 static void a_body_over_the_limit_is_refused(void **state)
@@ -113,53 +73,53 @@ static void a_body_over_the_limit_is_refused(void **state)
                             .method = bytes_of_text("hello"),
                             .body = {.data = body, .size = sizeof body}};
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
-    rig_call_with(&rig, &client, &packet);
-    expect_error(&client, BUSBAR_TOO_LARGE, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call_with(&client, &packet);
+    rig_expect_error(&client, BUSBAR_TOO_LARGE, BUSBAR_NOT_EXECUTED);
 }
 
 static void the_least_loaded_worker_is_chosen(void **state)
 {
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
-    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&second, "greeter", GREETER), BUSBAR_OK);
     router_credit(&rig.router, &worker, 10, rig.now);
     router_credit(&rig.router, &second, 10, rig.now);
     for (uint64_t id = 0; id < 8; id++)
-        rig_call(&rig, &client, id, "greeter", "hello");
+        rig_call(&client, id, "greeter", "hello");
     assert_int_equal(worker.load, 4);
     assert_int_equal(second.load, 4);
-    rig_reply(&rig, &second, rig_last(&rig, &second, PACKET_CALL)->packet.id, "x");
-    rig_forget(&rig);
-    rig_call(&rig, &client, 100, "greeter", "hello");
-    assert_int_equal(rig_count(&rig, &second, PACKET_CALL), 1);
-    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 0);
+    rig_reply(&second, rig_last(&second, PACKET_CALL)->packet.id, "x");
+    rig_forget();
+    rig_call(&client, 100, "greeter", "hello");
+    assert_int_equal(rig_count(&second, PACKET_CALL), 1);
+    assert_int_equal(rig_count(&worker, PACKET_CALL), 0);
 }
 
 static void credit_bounds_what_a_worker_is_given(void **state)
 {
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
     for (uint64_t id = 0; id < 5; id++)
-        rig_call(&rig, &client, id, "greeter", "hello");
+        rig_call(&client, id, "greeter", "hello");
     assert_int_equal(worker.load, 1);
     router_credit(&rig.router, &worker, 3, rig.now);
     assert_int_equal(worker.load, 3);
-    rig_reply(&rig, &worker, rig_last(&rig, &worker, PACKET_CALL)->packet.id, "x");
+    rig_reply(&worker, rig_last(&worker, PACKET_CALL)->packet.id, "x");
     assert_int_equal(worker.load, 3);
-    assert_int_equal(rig_count(&rig, &worker, PACKET_CALL), 4);
+    assert_int_equal(rig_count(&worker, PACKET_CALL), 4);
 }
 
 static void methods_belong_to_registrations(void **state)
 {
     static const char *const NEWER[] = {"hello", "shiny", NULL};
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
-    assert_int_equal(rig_export(&rig, &second, "greeter", NEWER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&second, "greeter", NEWER), BUSBAR_OK);
     router_credit(&rig.router, &worker, 10, rig.now);
     router_credit(&rig.router, &second, 10, rig.now);
     for (uint64_t id = 0; id < 5; id++)
-        rig_call(&rig, &client, id, "greeter", "shiny");
+        rig_call(&client, id, "greeter", "shiny");
     assert_int_equal(second.load, 5);
     assert_int_equal(worker.load, 0);
 }
@@ -168,27 +128,27 @@ static void a_queued_call_does_not_wait_behind_a_method_no_free_worker_offers(vo
 {
     static const char *const NEWER[] = {"shiny", NULL};
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
-    assert_int_equal(rig_export(&rig, &second, "greeter", NEWER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&second, "greeter", NEWER), BUSBAR_OK);
     for (uint64_t id = 0; id < 5; id++)
-        rig_call(&rig, &client, id, "greeter", "hello");
-    rig_call(&rig, &client, 5, "greeter", "shiny");
-    rig_call(&rig, &client, 6, "greeter", "shiny");
-    uint64_t first = rig_last(&rig, &second, PACKET_CALL)->packet.id;
-    rig_reply(&rig, &second, first, "x");
-    assert_int_equal(rig_count(&rig, &second, PACKET_CALL), 2);
+        rig_call(&client, id, "greeter", "hello");
+    rig_call(&client, 5, "greeter", "shiny");
+    rig_call(&client, 6, "greeter", "shiny");
+    uint64_t first = rig_last(&second, PACKET_CALL)->packet.id;
+    rig_reply(&second, first, "x");
+    assert_int_equal(rig_count(&second, PACKET_CALL), 2);
 }
 
 static void one_clients_flood_does_not_delay_a_light_caller(void **state)
 {
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
     for (uint64_t id = 0; id < 60; id++)
-        rig_call(&rig, &client, id, "greeter", "hello");
-    rig_call(&rig, &other, 1, "greeter", "hello");
+        rig_call(&client, id, "greeter", "hello");
+    rig_call(&other, 1, "greeter", "hello");
     unsigned before = 0;
-    while (rig_count(&rig, &other, PACKET_REPLY) == 0 && before < 100) {
-        rig_reply(&rig, &worker, rig_last(&rig, &worker, PACKET_CALL)->packet.id, "x");
+    while (rig_count(&other, PACKET_REPLY) == 0 && before < 100) {
+        rig_reply(&worker, rig_last(&worker, PACKET_CALL)->packet.id, "x");
         before++;
     }
     assert_true(before < 15);
@@ -202,24 +162,24 @@ static void one_session_may_not_register_without_bound(void **state)
     (void)state;
     while (status == BUSBAR_OK && count < 1000000) {
         snprintf(name, sizeof name, "service%zu", count++);
-        status = rig_export(&rig, &worker, name, GREETER);
+        status = rig_export(&worker, name, GREETER);
     }
     assert_int_equal(status, BUSBAR_BUSY);
     assert_true(count > 10000);
-    assert_int_equal(rig_export(&rig, &second, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&second, "greeter", GREETER), BUSBAR_OK);
 }
 
 static void a_worker_that_a_flood_and_a_light_caller_share_is_paced(void **state)
 {
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
     router_credit(&rig.router, &worker, 1000, rig.now);
     for (uint64_t id = 0; id < 200; id++)
-        rig_call(&rig, &client, id, "greeter", "hello");
+        rig_call(&client, id, "greeter", "hello");
     assert_int_equal(worker.load, 200);
-    rig_call(&rig, &other, 1, "greeter", "hello");
+    rig_call(&other, 1, "greeter", "hello");
     assert_int_equal(worker.load, 201);
-    rig_call(&rig, &client, 200, "greeter", "hello");
+    rig_call(&client, 200, "greeter", "hello");
     assert_int_equal(worker.load, 201); /* it waits for the load to fall */
     rig.now += PEER_PACE_MS - 1;
     router_expire(&rig.router, rig.now);
@@ -250,39 +210,39 @@ static void registrations_are_checked(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++)
-        assert_int_equal(rig_export(&rig, &worker, CASES[i].name, GREETER), CASES[i].status);
+        assert_int_equal(rig_export(&worker, CASES[i].name, GREETER), CASES[i].status);
 }
 
 static void deregistering_one_service_leaves_the_other(void **state)
 {
     const char *reason;
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "one", GREETER), BUSBAR_OK);
-    assert_int_equal(rig_export(&rig, &worker, "two", GREETER), BUSBAR_OK);
-    rig_call(&rig, &client, 1, "one", "hello");
-    uint64_t id = rig_last(&rig, &worker, PACKET_CALL)->packet.id;
+    assert_int_equal(rig_export(&worker, "one", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "two", GREETER), BUSBAR_OK);
+    rig_call(&client, 1, "one", "hello");
+    uint64_t id = rig_last(&worker, PACKET_CALL)->packet.id;
     assert_int_equal(router_deregister(&rig.router, &worker, bytes_of_text("one"), &reason),
                      BUSBAR_OK);
     assert_int_equal(router_deregister(&rig.router, &worker, bytes_of_text("one"), &reason),
                      BUSBAR_NO_SERVICE);
-    rig_reply(&rig, &worker, id, "still mine");
-    assert_non_null(rig_last(&rig, &client, PACKET_REPLY));
-    rig_call(&rig, &client, 2, "one", "hello");
-    expect_error(&client, BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED);
-    rig_call(&rig, &client, 3, "two", "hello");
+    rig_reply(&worker, id, "still mine");
+    assert_non_null(rig_last(&client, PACKET_REPLY));
+    rig_call(&client, 2, "one", "hello");
+    rig_expect_error(&client, BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED);
+    rig_call(&client, 3, "two", "hello");
     assert_int_equal(worker.load, 1);
 }
 
 static void a_draining_broker_refuses_new_calls(void **state)
 {
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
-    rig_call(&rig, &client, 1, "greeter", "hello");
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&client, 1, "greeter", "hello");
     rig.router.draining = true;
-    rig_call(&rig, &client, 2, "greeter", "hello");
-    expect_error(&client, BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED);
-    rig_reply(&rig, &worker, rig_last(&rig, &worker, PACKET_CALL)->packet.id, "x");
-    assert_int_equal(rig_last(&rig, &client, PACKET_REPLY)->packet.id, 1);
+    rig_call(&client, 2, "greeter", "hello");
+    rig_expect_error(&client, BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED);
+    rig_reply(&worker, rig_last(&worker, PACKET_CALL)->packet.id, "x");
+    assert_int_equal(rig_last(&client, PACKET_REPLY)->packet.id, 1);
 }
 
 static void errors_of_workers_are_passed_on_as_what_they_may_be(void **state)
@@ -300,23 +260,23 @@ static void errors_of_workers_are_passed_on_as_what_they_may_be(void **state)
         {200, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
     };
     (void)state;
-    assert_int_equal(rig_export(&rig, &worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-        rig_call(&rig, &client, i, "greeter", "hello");
+        rig_call(&client, i, "greeter", "hello");
         struct packet error = {.command = PACKET_ERROR,
-                               .id = rig_last(&rig, &worker, PACKET_CALL)->packet.id,
+                               .id = rig_last(&worker, PACKET_CALL)->packet.id,
                                .status = CASES[i].told,
                                .fate = 7,
                                .body = bytes_of_text("why")};
         router_reply(&rig.router, &worker, &error, NULL, rig.now);
-        expect_error(&client, CASES[i].status, CASES[i].fate);
-        assert_string_equal(rig_last(&rig, &client, PACKET_ERROR)->body, "why");
+        rig_expect_error(&client, CASES[i].status, CASES[i].fate);
+        assert_string_equal(rig_last(&client, PACKET_ERROR)->body, "why");
     }
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_call_reaches_the_worker_and_its_reply_the_client),
         TEST(names_nobody_offers_are_refused_at_once),
