@@ -11,7 +11,7 @@ enum {
     LONG_HANDLER_NS = 50 * 1000,      /* from here on waking a thread costs little beside it */
     PARALLEL_HANDLER_NS = 5 * 1000,   /* from here on a backlog is worth a second thread … */
     PARALLEL_BACKLOG_NS = 200 * 1000, /* … if it is this long */
-    TURN_REQUESTS = 256,               /* after so many the leader looks at the connection again */
+    TURN_REQUESTS = 256,              /* after so many the leader looks at the connection again */
     TURN_NS = 200 * 1000,             /* or after so long */
     WATCH_NS = 10 * 1000 * 1000,      /* how often a follower looks for a stuck handler */
     STUCK_NS = 5 * 1000 * 1000,
