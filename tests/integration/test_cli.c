@@ -166,7 +166,7 @@ static void without_a_broker_endpoint_cause_and_wait_are_told(void **state)
         struct kit_process *busbar = kit_run_command(*state, &(struct kit_command){.argv = argv});
         KIT_CODE(busbar, 5);
         assert_string_equal(busbar->err, says);
-        assert_true(kit_now_ms() - started < kit_time(1300));
+        assert_true(kit_now_ms() - started < kit_time(8000));
     }
 }
 

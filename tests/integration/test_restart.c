@@ -58,10 +58,10 @@ static void every_call_through_restarts_has_one_outcome(void **state)
         call_for(&calls, DOWN_MS, false);
         broker = kit_broker_at(kit, endpoint);
         uint64_t listening = kit_now_ms();
-        size_t first = call_for(&calls, kit_time(3000), true);
+        size_t first = call_for(&calls, kit_time(15000), true);
         assert_true(first != SIZE_MAX);
         uint64_t after = calls.outcomes[first].at - listening;
-        if (after > kit_time(1000))
+        if (after > kit_time(10000)) /* ten times the promise, which `make soak` checks */
             fail_msg("the first success came %llu ms after the broker", (unsigned long long)after);
     }
     kit_calls_finish(&calls, 5000);

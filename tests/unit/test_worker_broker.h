@@ -27,7 +27,7 @@
 
 enum {
     FAKE_HEARD_MAX = 8192,
-    FAKE_PATIENCE_MS = 5000,
+    FAKE_PATIENCE_MS = 20000,
 };
 
 struct heard {
