@@ -15,13 +15,16 @@ endif
 OBJCOPY ?= objcopy
 NM ?= nm
 
+# Rooms with public headers.
+PUBLIC_ROOMS := protocol client-lib objects worker-lib app broker
+
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wwrite-strings -Wpointer-arith -Wundef
 CFLAGS ?= -O2 -g
 BUSBAR_CFLAGS = -std=gnu11 -fPIC -fno-semantic-interposition -pthread $(WARNINGS) $(CFLAGS) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 BUSBAR_CPPFLAGS = -D_GNU_SOURCE -DBUSBAR_VERSION='"$(VERSION)"' \
-	-I. -Iprotocol/include -Iclient-lib/include -Iworker-lib/include $(CPPFLAGS)
+	-I. $(foreach room,$(PUBLIC_ROOMS),-I$(room)/include) $(CPPFLAGS)
 BUSBAR_LDFLAGS = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -Wl,--as-needed $(LDFLAGS)
 
 # One job per core unless told otherwise; `clean` must not race with what is built after it.
@@ -67,8 +70,8 @@ ifneq ($(filter-out help clean uninstall packages format,$(or $(MAKECMDGOALS),al
 include $(BUILD)/dependencies.mk
 endif
 
-LIBRARY_LIBS = $(zmq_LIBS) $(yaml_LIBS) $(msgpack_LIBS) -pthread -ldl
-ROOM_LIBS = $(LIBRARY_LIBS) $(jansson_LIBS) $(ffi_LIBS)
+LIBRARY_LIBS = $(zmq_LIBS) $(yaml_LIBS) $(msgpack_LIBS) $(ffi_LIBS) -pthread -ldl
+ROOM_LIBS = $(LIBRARY_LIBS) $(jansson_LIBS)
 TEST_LIBS = $(cmocka_LIBS) $(czmq_LIBS) $(ROOM_LIBS) -lm
 BUSBAR_CPPFLAGS += $(zmq_CFLAGS) $(yaml_CFLAGS) $(msgpack_CFLAGS) $(jansson_CFLAGS) $(ffi_CFLAGS) \
 	$(czmq_CFLAGS) $(cmocka_CFLAGS)
@@ -76,15 +79,17 @@ BUSBAR_CPPFLAGS += $(zmq_CFLAGS) $(yaml_CFLAGS) $(msgpack_CFLAGS) $(jansson_CFLA
 # Rooms ------------------------------------------------------------------------------------------
 # From top to bottom; NEEDS_x is what a room may include and so must be linked with.
 
-ROOMS := cli worker-lib client-lib broker transport settings protocol base
+ROOMS := cli app worker-lib objects client-lib broker transport settings protocol base
 NEEDS_base :=
 NEEDS_protocol := base
 NEEDS_settings := base
 NEEDS_transport := protocol base
 NEEDS_client-lib := transport protocol settings base
+NEEDS_objects := client-lib transport protocol settings base
 NEEDS_worker-lib := client-lib transport protocol settings base
+NEEDS_app := worker-lib objects client-lib transport protocol settings base
 NEEDS_broker := transport protocol settings base
-NEEDS_cli := worker-lib client-lib transport protocol settings base
+NEEDS_cli := app worker-lib objects client-lib transport protocol settings base
 
 MAINS := broker/busbard.c cli/main.c
 room_sources = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
@@ -97,6 +102,9 @@ room_archives = $(patsubst %,$(BUILD)/rooms/%.a,$(call rooms_closed,$(1)))
 rooms_of = $(shell cat $(1) </dev/null 2>/dev/null | sed -n \
 	-e 's|^\#include <busbar/client\.h>.*|client-lib|p' \
 	-e 's|^\#include <busbar/worker\.h>.*|worker-lib|p' \
+	-e 's|^\#include <busbar/object\.h>.*|objects|p' \
+	-e 's|^\#include <busbar/app\.h>.*|app|p' \
+	-e 's|^\#include <busbar/broker\.h>.*|broker|p' \
 	-e 's|^\#include <busbar/.*|protocol|p' \
 	-e 's|^\#include "\([a-z-]*\)/.*|\1|p' | sort -u)
 
@@ -129,18 +137,21 @@ $(patsubst %,$(BUILD)/rooms/%.a,$(ROOMS)): $(BUILD)/rooms/%.a: $$(call room_obje
 link = $(CC) $(BUSBAR_CFLAGS) $(BUSBAR_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(1)
 
 # Libraries --------------------------------------------------------------------------------------
-# Each library is one relocatable object in which only busbar_* stays global. What worker-lib needs
-# of the internals inside libbusbar-client is renamed to busbar_private_* in both.
+# Each library is one relocatable object in which only busbar_* stays global. What the worker library
+# needs of the internals inside libbusbar-client is renamed to busbar_private_* in both. The broker
+# library stands alone: only busbar_broker_* is to be seen of it, so that a program may hold it
+# together with the others.
 
-CLIENT_ROOMS := base protocol settings transport client-lib
 CLIENT := $(BUILD)/libbusbar-client
 WORKER := $(BUILD)/libbusbar-worker
+BROKER := $(BUILD)/libbusbar-broker
 PARTS := $(BUILD)/parts
-LIBRARIES := $(foreach lib,$(CLIENT) $(WORKER),$(lib).a $(lib).so)
+LIBRARIES := $(foreach lib,$(CLIENT) $(WORKER) $(BROKER),$(lib).a $(lib).so)
 
-$(PARTS)/client.o: $$(call room_objects,$(CLIENT_ROOMS)) $(BUILD)/sources
-$(PARTS)/worker.o: $$(call room_objects,worker-lib) $(BUILD)/sources
-$(PARTS)/client.o $(PARTS)/worker.o:
+$(PARTS)/client.o: $$(call room_objects,base protocol settings transport client-lib objects)
+$(PARTS)/worker.o: $$(call room_objects,worker-lib app)
+$(PARTS)/broker.o: $$(call room_objects,base protocol settings transport broker)
+$(PARTS)/client.o $(PARTS)/worker.o $(PARTS)/broker.o: $(BUILD)/sources
 	@mkdir -p $(@D)
 	$(call SAY,LD,$@)
 	$(QUIET)$(if $(filter %.o,$^),$(LD) -r -o $@ $(filter %.o,$^),$(CC) -c -x c /dev/null -o $@)
@@ -155,7 +166,11 @@ $(PARTS)/libbusbar-client.o $(PARTS)/libbusbar-worker.o: $(PARTS)/libbusbar-%.o:
 	$(QUIET)$(OBJCOPY) --wildcard --keep-global-symbol='busbar_*' $@.renamed $@
 	@rm -f $@.renamed
 
-$(CLIENT).a $(WORKER).a: $(BUILD)/%.a: $(PARTS)/%.o
+$(PARTS)/libbusbar-broker.o: $(PARTS)/broker.o
+	$(call SAY,HIDE,$@)
+	$(QUIET)$(OBJCOPY) --wildcard --keep-global-symbol='busbar_broker_*' $< $@
+
+$(CLIENT).a $(WORKER).a $(BROKER).a: $(BUILD)/%.a: $(PARTS)/%.o
 	$(call SAY,AR,$@)
 	@rm -f $@
 	$(QUIET)ar rcs $@ $<
@@ -163,7 +178,7 @@ $(CLIENT).a $(WORKER).a: $(BUILD)/%.a: $(PARTS)/%.o
 # A library may leave nothing undefined; except a sanitizer's own symbols, which the program has.
 NO_UNDEFINED := $(if $(SANITIZE),,-Wl$(comma)-z$(comma)defs)
 
-$(CLIENT).so $(WORKER).so: $(BUILD)/%.so: $(PARTS)/%.o build-aux/library.map $(BUILD)/flags
+$(CLIENT).so $(WORKER).so $(BROKER).so: $(BUILD)/%.so: $(PARTS)/%.o build-aux/library.map $(BUILD)/flags
 	$(call SAY,LD,$@)
 	$(QUIET)$(CC) $(BUSBAR_CFLAGS) $(BUSBAR_LDFLAGS) -shared $(NO_UNDEFINED) \
 		-Wl,-soname,$(@F).$(SOVERSION) -Wl,--version-script=build-aux/library.map \
@@ -173,6 +188,8 @@ $(CLIENT).so $(WORKER).so: $(BUILD)/%.so: $(PARTS)/%.o build-aux/library.map $(B
 $(WORKER).so: $(CLIENT).so
 
 PUBLIC_ARCHIVES := $(WORKER).a $(CLIENT).a
+# For programs that hold the broker library, so that `broker: {embed: …}` needs to open none.
+EMBED := -Wl,-u,busbar_broker_new
 
 # Programs ---------------------------------------------------------------------------------------
 
@@ -183,23 +200,33 @@ $(BUILD)/busbard: $(call objects,broker/busbard.c) $$(call room_archives,broker)
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(LIBRARY_LIBS))
 
-$(BUILD)/busbar: $(call objects,cli/main.c) $$(call room_objects,cli) $(PUBLIC_ARCHIVES)
+$(BUILD)/busbar: $(call objects,cli/main.c) $$(call room_objects,cli) $(PUBLIC_ARCHIVES) $(BROKER).a
 	$(call SAY,LINK,$@)
-	$(QUIET)$(call link,$(LIBRARY_LIBS) $(jansson_LIBS))
+	$(QUIET)$(call link,$(EMBED) $(LIBRARY_LIBS) $(jansson_LIBS))
 
 all: $(PROGRAMS) $(LIBRARIES)
 
 # Programs that are built as a user would: with the public libraries only.
-EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c examples/*/*.c))
-TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/programs/*.c))
+programs_of = $(patsubst %.c,$(BUILD)/%,$(foreach file,$(1),$(if $(filter lib%,$(notdir $(file))),,\
+	$(file))))
+EXAMPLES := $(call programs_of,$(wildcard examples/*/*.c))
+TEST_PROGRAMS := $(call programs_of,$(wildcard tests/programs/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 SOAK_KIT := tests/soak/soak.c
 SOAKS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(SOAK_KIT),$(wildcard tests/soak/*.c)))
 
-$(EXAMPLES) $(TEST_PROGRAMS) $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(PUBLIC_ARCHIVES)
+$(EXAMPLES) $(TEST_PROGRAMS) $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(PUBLIC_ARCHIVES) \
+		$(BROKER).a
 	@mkdir -p $(@D)
 	$(call SAY,LINK,$@)
-	$(QUIET)$(call link,$(ROOM_LIBS) -lm)
+	$(QUIET)$(call link,$(EMBED) $(ROOM_LIBS) -lm)
+
+# Shared libraries that include no header of ours: plain C, to be exported by a file alone.
+PLAIN_LIBRARIES := $(patsubst %.c,$(BUILD)/%.so,$(wildcard examples/*/lib*.c tests/programs/lib*.c))
+$(PLAIN_LIBRARIES): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call SAY,LD,$@)
+	$(QUIET)$(CC) $(BUSBAR_CFLAGS) $(BUSBAR_LDFLAGS) -shared -o $@ $<
 
 $(SOAKS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(SOAK_KIT)) $(PUBLIC_ARCHIVES)
 	@mkdir -p $(@D)
@@ -207,7 +234,7 @@ $(SOAKS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(SOAK_KIT)) $(PUBLIC_ARCH
 	$(QUIET)$(call link,$(LIBRARY_LIBS))
 
 .PHONY: examples
-examples: $(EXAMPLES) ## the programs of examples/
+examples: $(EXAMPLES) $(PLAIN_LIBRARIES) ## the programs of examples/
 
 # Tests ------------------------------------------------------------------------------------------
 # A test is linked with the rooms whose headers it includes and those below them.
@@ -249,7 +276,8 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(FUZZ_KI
 
 .PHONY: tests
 tests: ## builds the test programs
-tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(EXAMPLES)
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(EXAMPLES) \
+	$(PLAIN_LIBRARIES)
 
 .PHONY: test
 test: all tests ## runs every test; ends with `N passed, N failed`
@@ -271,7 +299,7 @@ unit: $(UNIT_TESTS) ## builds and runs the unit tests alone
 unit/%: $(BUILD)/tests/unit/%
 	$<
 
-integration/%: all $(TEST_PROGRAMS) $(EXAMPLES) $(BUILD)/tests/integration/%
+integration/%: all $(TEST_PROGRAMS) $(EXAMPLES) $(PLAIN_LIBRARIES) $(BUILD)/tests/integration/%
 	BUSBAR_BUILD=$(abspath $(BUILD)) $(BUILD)/tests/integration/$*
 
 .PHONY: check-asan check-tsan check-valgrind

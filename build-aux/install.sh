@@ -48,8 +48,8 @@ for program in busbard busbar; do
 done
 put_library libbusbar-client
 put_library libbusbar-worker
-for header in protocol/include/busbar/*.h client-lib/include/busbar/*.h \
-    worker-lib/include/busbar/*.h; do
+put_library libbusbar-broker
+for header in */include/busbar/*.h; do
     put 644 "$header" "$includedir/busbar/${header##*/}"
 done
 for config in configs/*.yaml; do

@@ -17,9 +17,12 @@ enum settings_type {
     SETTINGS_DURATION, /* uint32_t ms: 500, 500ms, 2s, 5m, 1h */
     SETTINGS_STRING, /* char *, owned, NULL if it has no default; one of `words` if there are any */
     SETTINGS_ENUM,   /* an enum: the index into `words` */
-    SETTINGS_CONSTANT, /* no member: the value can only be the default */
-    SETTINGS_GROUP,    /* a map of its own `table`, in a member or (offset 0) in the same struct */
-    SETTINGS_LIST,     /* an owned array of structs of `table`, and a size_t that counts them */
+    SETTINGS_CONSTANT,  /* no member: the value can only be the default */
+    SETTINGS_GROUP,     /* a map of its own `table`, in a member or (offset 0) in the same struct */
+    SETTINGS_LIST,      /* an owned array of structs of `table`, and a size_t that counts them */
+    SETTINGS_MAP,       /* the same for a map with free keys: the first member of the struct is a
+                          `char *` that holds the key, and no row of `table` */
+    SETTINGS_ELSEWHERE, /* no member: the key is allowed, and read by somebody else */
 };
 
 struct settings_table;
@@ -39,15 +42,17 @@ struct settings_key {
     const struct settings_table *table;
     /* NULL if a string will do, else what it should be, as in "a path that begins with /". */
     const char *(*check)(const char *text);
-    const char *help; /* one or several lines */
+    const char *(*check_key)(const char *text); /* the same for the free keys of a map */
+    const char *help;                           /* one or several lines */
 };
 
 struct settings_table {
     const struct settings_key *keys;
     size_t count;
     size_t size; /* of the struct, for items of lists */
-    const char
-        *shorthand; /* of items of lists: the key that an item without a map is the value of */
+    /* Of items of lists and maps, and of groups: the key that something which is no map is the value
+     * of, as `proxy: NAME` stands for `proxy: {service: NAME}`. */
+    const char *shorthand;
 };
 
 /* The offset of a member, which must be of the type named (else: negative array size). */
@@ -70,6 +75,13 @@ bool settings_read(const struct settings_table *table, const struct settings_nod
 
 /* As YAML, each key's help above it; reads back as the same struct. */
 void settings_dump(const struct settings_table *table, const void *target, FILE *out);
+
+/*
+ * The same without explanations, `indent` spaces in, and without what is empty or not set. What has
+ * a shorthand and nothing else to say is written short.
+ */
+void settings_dump_bare(const struct settings_table *table, const void *target, unsigned indent,
+                        FILE *out);
 
 /* Frees what the struct owns and sets it to zero; a second time does nothing. */
 void settings_fini(const struct settings_table *table, void *target);

@@ -9,7 +9,9 @@ protocol: base
 settings: base
 transport: protocol base
 client-lib: transport protocol settings base
-worker-lib: client-lib/connection.h client-lib/body.h client-lib/context.h client-lib/fork_mark.h transport protocol base
+objects: client-lib/place.h protocol settings base
+worker-lib: client-lib/connection.h client-lib/body.h client-lib/context.h client-lib/fork_mark.h client-lib/place.h transport protocol base
+app: objects worker-lib/request.h protocol settings base
 broker: transport protocol settings base
 cli:
 examples:
@@ -24,15 +26,19 @@ yaml.h: settings tests
 msgpack.h: protocol tests
 jansson.h: cli tests
 cmocka.h: tests
-busbar/client.h: client-lib worker-lib cli examples tests bench
-busbar/worker.h: worker-lib cli examples tests bench
+ffi.h: objects tests
+busbar/client.h: client-lib objects worker-lib cli examples tests bench
+busbar/object.h: objects app cli examples tests bench
+busbar/worker.h: worker-lib app cli examples tests bench
+busbar/app.h: app cli examples tests bench
+busbar/broker.h: broker app tests
 sys/socket.h: transport client-lib worker-lib broker cli tests bench
-time.h: base client-lib worker-lib broker cli tests bench examples
+time.h: base client-lib objects worker-lib app broker cli tests bench examples
 '
 
 # Prints "room file header", the header with its quotes or angles.
 includes() {
-    find base protocol settings transport client-lib worker-lib broker cli examples bench tests \
+    find base protocol settings transport client-lib objects worker-lib app broker cli examples bench tests \
         -name '*.[ch]' -exec grep -H '^ *# *include' {} + |
         sed -E 's|^([^:]*): *# *include *(["<][^">]*[">]).*|\1 \2|' |
         awk '{
@@ -100,7 +106,7 @@ wrong_headers() {
 
 # The own header comes first, so that each header is known to stand alone.
 own_header_late() {
-    find base protocol settings transport client-lib worker-lib broker cli -name '*.c' |
+    find base protocol settings transport client-lib objects worker-lib app broker cli -name '*.c' |
         while read -r source; do
             header=${source%.c}.h
             [ -f "$header" ] || continue

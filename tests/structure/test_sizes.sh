@@ -4,7 +4,7 @@
 . tests/kit/shell.sh
 
 sources() {
-    find base protocol settings transport client-lib worker-lib broker cli examples bench tests \
+    find base protocol settings transport client-lib objects worker-lib app broker cli examples bench tests \
         -name '*.[ch]'
 }
 

@@ -19,7 +19,7 @@ said() {
 # The first line of a file says what it holds: a comment, after `#!` in scripts; a source that
 # opens with the header of its name, or a test with that of its module, leaves it to that header.
 unopened() {
-    find base protocol settings transport client-lib worker-lib broker cli examples bench tests \
+    find base protocol settings transport client-lib objects worker-lib app broker cli examples bench tests \
         build-aux .ci \( -name '*.[ch]' -o -name '*.sh' -o -path .ci/run \) -type f |
         while read -r file; do
             line=$(grep -v -m 1 '^#!' "$file")
@@ -53,7 +53,7 @@ absent() {
 }
 
 rooms_unmapped() {
-    for room in base protocol settings transport client-lib worker-lib broker cli configs examples \
+    for room in base protocol settings transport client-lib objects worker-lib app broker cli configs examples \
         tests bench docs build-aux; do
         [ ! -d "$room" ] || room_map | grep -q "^$room/" || echo "$room/"
     done

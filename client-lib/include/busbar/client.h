@@ -44,6 +44,12 @@ enum busbar_encoding {
     BUSBAR_MESSAGEPACK = 1, /* one value, see <busbar/value.h> */
 };
 
+/* What is said of a method, by whoever exports or calls it. */
+enum busbar_method_flags {
+    BUSBAR_IDEMPOTENT =
+        1, /* may be executed twice: given to another worker if one is lost with it */
+};
+
 typedef void busbar_free_fn(void *data, void *hint);
 
 /*

@@ -51,10 +51,6 @@ void busbar_worker_destroy(struct busbar_worker **worker);
  */
 typedef void busbar_handler_fn(struct busbar_request **request, void *context);
 
-enum busbar_method_flags {
-    BUSBAR_IDEMPOTENT = 1, /* may be given to another worker if this one is lost with it */
-};
-
 /*
  * A signature names the arguments, then '>', then the result, as in "sd>s": b bool, i int32,
  * u uint32, l int64, d double, f float, s or S string, y or y4 bytes, as or AS list of strings,
