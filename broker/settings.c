@@ -346,7 +346,7 @@ enum busbar_status broker_settings_load(struct broker_settings *settings,
         return status;
     /* Each step goes on after the errors of the one before, so that all are seen at once. */
     if (input->file != NULL)
-        (void)!settings_document_load(&document, input->file, errors);
+        (void)!settings_document_load_layers(&document, input->file, errors);
     const struct settings_node *map = document != NULL ? document->root : NULL;
     if (map != NULL)
         (void)!broker_settings_read(settings, map, errors);

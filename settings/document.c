@@ -2,6 +2,8 @@
 #include "settings/document.h"
 
 #include "base/cleanup.h"
+#include "base/quote.h"
+#include "settings/layers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -53,8 +55,14 @@ void settings_document_destroy(struct settings_document **document)
     if (dead == NULL)
         return;
     settings_node_destroy(&dead->root);
-    free(dead->name);
+    for (size_t i = 0; i < dead->file_count; i++)
+        free(dead->files[i]);
     free(dead);
+}
+
+const char *settings_document_file(const struct settings_document *document, size_t index)
+{
+    return index < document->file_count ? document->files[index] : NULL;
 }
 
 const struct settings_node *settings_node_find(const struct settings_node *map, const char *key)
@@ -128,24 +136,49 @@ static ssize_t read_path(const char *path, char *data, size_t size)
     return got;
 }
 
-bool settings_document_load(struct settings_document **ret, const char *path,
-                            struct settings_errors *errors)
+static void refuse_file(const struct settings_source *source, struct settings_place whole,
+                        struct settings_errors *errors)
+{
+    const char *reason = strerror(errno);
+    char path[256];
+    if (source->naming == NULL)
+        settings_errors_add(errors, whole, "cannot be read: %s", reason);
+    else
+        settings_node_complain(errors, source->naming, "the overlay %s cannot be read: %s",
+                               quote(path, sizeof path, source->path, strlen(source->path)),
+                               reason);
+}
+
+bool settings_document_load_source(struct settings_document **ret,
+                                   const struct settings_source *source,
+                                   struct settings_errors *errors)
 {
     *ret = NULL;
     /* One byte more than allowed, so that the parser sees a file that is too large. */
     size_t size = SETTINGS_FILE_SIZE + 1;
     CLEANUP(cleanup_free) char *data = malloc(size);
-    const char *name = strcmp(path, "-") == 0 ? "stdin" : path;
-    struct settings_place place = {.file = name};
+    const char *name = strcmp(source->path, "-") == 0 ? "stdin" : source->path;
+    struct settings_place whole = {.file = name, .order = source->order};
     if (data == NULL) {
-        settings_errors_add(errors, place, "out of memory");
+        settings_errors_add(errors, whole, "out of memory");
         return false;
     }
-    ssize_t got = read_path(path, data, size);
+    ssize_t got = read_path(source->path, data, size);
     if (got < 0) {
-        settings_errors_add(errors, place, "cannot be read: %s", strerror(errno));
+        refuse_file(source, whole, errors);
         return false;
     }
-    struct settings_text text = {.name = name, .data = data, .size = (size_t)got};
+    struct settings_text text = {
+        .name = name,
+        .data = data,
+        .size = (size_t)got,
+        .order = source->order,
+    };
     return settings_document_parse(ret, &text, errors);
+}
+
+bool settings_document_load(struct settings_document **ret, const char *path,
+                            struct settings_errors *errors)
+{
+    return settings_document_load_source(ret, &(struct settings_source){.path = path}, errors);
 }

@@ -1,4 +1,4 @@
-/* A YAML file as a tree of nodes that know where they stand; what they mean is not known here. */
+/* YAML files as a tree of nodes that know where they stand; what they mean is not known here. */
 #ifndef SETTINGS_DOCUMENT_H
 #define SETTINGS_DOCUMENT_H
 
@@ -12,6 +12,7 @@ enum {
     SETTINGS_FILE_SIZE = 1024 * 1024, /* bytes of one file */
     SETTINGS_DEPTH = 32,              /* lists and maps inside each other */
     SETTINGS_NODES = 65536,           /* values of one file */
+    SETTINGS_FILES = 16,              /* a file and its overlays, and those of these */
 };
 
 enum settings_kind {
@@ -36,12 +37,13 @@ struct settings_node {
 };
 
 struct settings_document {
-    char *name; /* of the file; the places of all nodes point to it */
     struct settings_node *root;
+    char *files[SETTINGS_FILES]; /* their names; the places of nodes point to them */
+    size_t file_count;
 };
 
 /*
- * Reads a file; "-" is stdin. False if there is an error, which is then in `errors`; if it did not
+ * Reads one file as it is; "-" is stdin. False if there is an error, which is then in `errors`; if it did not
  * keep the rest of the file from being understood there is a document even so, to be read on for
  * further errors; else *ret is NULL.
  */
@@ -54,10 +56,31 @@ struct settings_text {
     const char *name;
     const char *data;
     size_t size;
+    uint32_t order; /* for the places of nodes */
 };
 __attribute__((warn_unused_result)) bool settings_document_parse(struct settings_document **ret,
                                                                  const struct settings_text *text,
                                                                  struct settings_errors *errors);
+
+/*
+ * Reads a file, replaces its variables, and lays over it the files that its key `overlay` names: one
+ * or a list, relative to the directory of the file that names them; an empty name is passed over.
+ * They may have overlays themselves, which come after them. Maps are merged key by key, a key that
+ * is null there is taken away, and all else is replaced. The key `overlay` is not in the tree. False
+ * and *ret as for settings_document_load; if an overlay could not be read, the tree is without it.
+ */
+__attribute__((warn_unused_result)) bool settings_document_load_layers(
+    struct settings_document **ret, const char *path, struct settings_errors *errors);
+
+/*
+ * Replaces `${NAME}` and `${NAME:-default}` in all values, keys excepted, by what the environment
+ * says, and `$$` by `$`. A value with an error is broken afterwards. False if there are errors.
+ */
+__attribute__((warn_unused_result)) bool settings_document_replace_variables(
+    struct settings_document *document, struct settings_errors *errors);
+
+/* The name of a file that the document was made of, in the order of loading; NULL past the last. */
+const char *settings_document_file(const struct settings_document *document, size_t index);
 
 void settings_document_destroy(struct settings_document **document);
 

@@ -45,16 +45,18 @@ void settings_errors_add(struct settings_errors *errors, struct settings_place p
     if (length < 0)
         return;
     errors->lines[index] = line_new(place, text);
-    errors->places[index] = (struct settings_place){
-        .file = place.file != NULL ? "" : NULL, place.line, place.column};
+    errors->places[index] = place;
+    errors->places[index].file = place.file != NULL ? "" : NULL;
     free(text);
 }
 
-/* What has no place in the file comes last. */
+/* What has no place in a file comes last. */
 static bool comes_before(struct settings_place a, struct settings_place b)
 {
     if (a.file == NULL || b.file == NULL)
         return a.file != NULL && b.file == NULL;
+    if (a.order != b.order)
+        return a.order < b.order;
     return a.line != b.line ? a.line < b.line : a.column < b.column;
 }
 

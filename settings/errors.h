@@ -16,6 +16,7 @@ struct settings_place {
     const char *file; /* NULL: no file at all, as for a command-line option */
     uint32_t line;
     uint32_t column;
+    uint32_t order; /* of the file among those of one configuration, from 0 */
 };
 
 struct settings_errors {
@@ -31,7 +32,7 @@ __attribute__((format(printf, 3, 4))) void settings_errors_add(struct settings_e
                                                                struct settings_place place,
                                                                const char *format, ...);
 
-/* Puts the errors from index `from` on, all of one file, into the order of that file. */
+/* Puts the errors from index `from` on into the order of the files, and of the lines in each. */
 void settings_errors_sort(struct settings_errors *errors, size_t from);
 
 /* The line of an error, without a line break; NULL past the last one that was kept. */

@@ -26,9 +26,10 @@ struct parse {
 static struct settings_place place_at(const struct parse *parse, yaml_mark_t mark)
 {
     return (struct settings_place){
-        .file = parse->document->name,
+        .file = parse->document->files[0],
         .line = (uint32_t)mark.line + 1,
         .column = (uint32_t)mark.column + 1,
+        .order = parse->text->order,
     };
 }
 
@@ -266,7 +267,7 @@ static const char *syntax_hint(const char *problem)
 /* libyaml tells where bytes are no UTF-8 only by their offset. */
 static struct settings_place place_of_byte(const struct parse *parse, size_t offset)
 {
-    struct settings_place place = {.file = parse->document->name, .line = 1, .column = 1};
+    struct settings_place place = place_at(parse, (yaml_mark_t){0});
     for (size_t i = 0; i < offset && i < parse->text->size; i++) {
         unsigned char byte = (unsigned char)parse->text->data[i];
         if (byte == '\n') {
@@ -277,6 +278,22 @@ static struct settings_place place_of_byte(const struct parse *parse, size_t off
         }
     }
     return place;
+}
+
+/* In brackets the brace of a variable ends a value that is not in quotes. */
+static bool is_at_variable(const struct parse *parse, yaml_mark_t mark)
+{
+    const char *data = parse->text->data;
+    yaml_mark_t at = {0};
+    for (size_t i = 0; i < parse->text->size && at.line <= mark.line; i++) {
+        if (data[i] == '{' && at.line == mark.line && at.column == mark.column)
+            return i > 0 && data[i - 1] == '$';
+        if (data[i] == '\n')
+            at = (yaml_mark_t){.line = at.line + 1};
+        else
+            at.column += ((unsigned char)data[i] & 0xc0) != 0x80;
+    }
+    return false;
 }
 
 static void on_syntax_error(struct parse *parse)
@@ -295,7 +312,10 @@ static void on_syntax_error(struct parse *parse)
     } else {
         settings_errors_add(parse->errors, place_at(parse, yaml->problem_mark), "%s%s%s%s", problem,
                             yaml->context != NULL ? " " : "",
-                            yaml->context != NULL ? yaml->context : "", syntax_hint(problem));
+                            yaml->context != NULL ? yaml->context : "",
+                            is_at_variable(parse, yaml->problem_mark)
+                                ? "; inside [] and {} quote a value that has a variable"
+                                : syntax_hint(problem));
     }
     parse->useless = true;
 }
@@ -319,11 +339,11 @@ static void read_events(struct parse *parse)
 }
 
 /* An empty file says nothing, as an empty map does. */
-static bool ensure_root(struct settings_document *document)
+static bool ensure_root(const struct parse *parse)
 {
+    struct settings_document *document = parse->document;
     if (document->root == NULL) {
-        struct settings_place place = {.file = document->name, .line = 1, .column = 1};
-        document->root = settings_node_new(SETTINGS_MAPPING, place);
+        document->root = settings_node_new(SETTINGS_MAPPING, place_at(parse, (yaml_mark_t){0}));
     } else if (settings_node_is_null(document->root)) {
         document->root->kind = SETTINGS_MAPPING;
     }
@@ -335,8 +355,9 @@ static struct settings_document *document_new(const char *name)
     struct settings_document *document = calloc(1, sizeof *document);
     if (document == NULL)
         return NULL;
-    document->name = strdup(name);
-    if (document->name == NULL)
+    document->files[0] = strdup(name);
+    document->file_count = document->files[0] != NULL;
+    if (document->file_count == 0)
         settings_document_destroy(&document);
     return document;
 }
@@ -352,23 +373,23 @@ bool settings_document_parse(struct settings_document **ret, const struct settin
     }
     size_t before = errors->count;
     struct parse parse = {.text = &body, .errors = errors};
+    struct settings_place whole = {.file = text->name, .order = text->order};
     *ret = NULL;
     if (text->size > SETTINGS_FILE_SIZE) {
-        settings_errors_add(errors, (struct settings_place){.file = text->name},
-                            "is too large; a file may have 1 MiB");
+        settings_errors_add(errors, whole, "is too large; a file may have 1 MiB");
         return false;
     }
     parse.document = document_new(text->name);
     if (parse.document == NULL || !yaml_parser_initialize(&parse.yaml)) {
         settings_document_destroy(&parse.document);
-        settings_errors_add(errors, (struct settings_place){.file = text->name}, "out of memory");
+        settings_errors_add(errors, whole, "out of memory");
         return false;
     }
     read_events(&parse);
     yaml_parser_delete(&parse.yaml);
     free(parse.key);
-    if (!ensure_root(parse.document))
-        stop(&parse, (struct settings_place){.file = text->name}, "out of memory");
+    if (!ensure_root(&parse))
+        stop(&parse, whole, "out of memory");
     if (parse.useless)
         settings_document_destroy(&parse.document);
     *ret = parse.document;

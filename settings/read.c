@@ -1,8 +1,9 @@
-/* Structs by table: defaults, reading and freeing; what a single value looks like is scalar.c. */
+/* Structs by table: defaults and reading; what a single value looks like is in scalar.c. */
 #include "settings/table.h"
 
 #include "base/cleanup.h"
 #include "base/quote.h"
+#include "settings/items.h"
 #include "settings/scalar.h"
 #include "settings/suggest.h"
 
@@ -11,89 +12,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct list_value {
-    char *items;
-    size_t count;
-};
-
-static const struct settings_key *find_key(const struct settings_table *table, const char *key)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        if (strcmp(table->keys[i].key, key) == 0)
-            return &table->keys[i];
-    }
-    return NULL;
-}
-
-static void *member_of(const struct settings_key *key, void *target)
-{
-    return (char *)target + key->offset;
-}
-
-/* Freeing ------------------------------------------------------------------------------------- */
-
-static void list_fini(const struct settings_table *table, struct list_value list)
-{
-    for (size_t i = 0; i < list.count; i++)
-        settings_fini(table, list.items + i * table->size);
-    free(list.items);
-}
-
-/* Puts a list into the struct and frees the one before. */
-static void list_put(const struct settings_key *key, void *target, struct list_value list)
-{
-    struct list_value old;
-    memcpy(&old.items, (char *)target + key->offset, sizeof old.items);
-    memcpy(&old.count, (char *)target + key->count_offset, sizeof old.count);
-    memcpy((char *)target + key->offset, &list.items, sizeof list.items);
-    memcpy((char *)target + key->count_offset, &list.count, sizeof list.count);
-    list_fini(key->table, old);
-}
-
-void settings_fini(const struct settings_table *table, void *target)
-{
-    for (size_t i = 0; i < table->count; i++) {
-        const struct settings_key *key = &table->keys[i];
-        if (key->type == SETTINGS_GROUP)
-            settings_fini(key->table, member_of(key, target));
-        else if (key->type == SETTINGS_LIST)
-            list_put(key, target, (struct list_value){0});
-        else
-            settings_scalar_fini(key, member_of(key, target));
-    }
-}
-
 /* Defaults ------------------------------------------------------------------------------------ */
 
 static bool table_defaults(const struct settings_table *table, void *target);
 
 static bool scalar_default(const struct settings_key *key, const char *text, void *target)
 {
-    enum settings_outcome outcome = settings_scalar_read(key, text, true, member_of(key, target));
+    enum settings_outcome outcome = settings_scalar_read(key, text, true,
+                                                         settings_member(key, target));
     assert(outcome != SETTINGS_REFUSED); /* the table gives a default that it does not allow */
     return outcome == SETTINGS_READ;
 }
 
 static bool list_default(const struct settings_key *key, void *target)
 {
-    struct list_value list = {.items = calloc(1, key->table->size), .count = 1};
+    struct settings_items list = {.items = calloc(1, key->table->size), .count = 1};
     if (list.items == NULL)
         return false;
     bool done = table_defaults(key->table, list.items) &&
-                scalar_default(find_key(key->table, key->table->shorthand), key->standard,
+                scalar_default(settings_find_key(key->table, key->table->shorthand), key->standard,
                                list.items);
-    list_put(key, target, list);
+    settings_items_put(key, target, list);
     return done;
 }
 
 static bool key_default(const struct settings_key *key, void *target)
 {
     if (key->type == SETTINGS_GROUP)
-        return table_defaults(key->table, member_of(key, target));
+        return table_defaults(key->table, settings_member(key, target));
     if (key->standard == NULL)
         return true;
     if (key->type == SETTINGS_LIST)
         return list_default(key, target);
+    assert(settings_is_scalar(key->type));
     return scalar_default(key, key->standard, target);
 }
 
@@ -140,37 +91,75 @@ static void read_scalar(const struct settings_key *key, const struct settings_no
     char expected[SETTINGS_EXPECTED_SIZE];
     enum settings_outcome outcome = SETTINGS_REFUSED;
     if (node->kind == SETTINGS_SCALAR && !settings_node_is_null(node))
-        outcome = settings_scalar_read(key, node->text, node->plain, member_of(key, target));
+        outcome = settings_scalar_read(key, node->text, node->plain, settings_member(key, target));
     if (outcome == SETTINGS_REFUSED)
         refuse(node, settings_scalar_expected(key, node, expected), errors);
     else if (outcome == SETTINGS_NO_MEMORY)
         settings_node_complain(errors, node, "out of memory");
 }
 
-static void read_item(const struct settings_table *table, const struct settings_node *node,
-                      void *item, struct settings_errors *errors)
+static void require_keys(const struct settings_table *table, const struct settings_node *node,
+                         const char *given, struct settings_errors *errors)
 {
-    if (node->kind != SETTINGS_MAPPING && table->shorthand != NULL)
-        read_value(find_key(table, table->shorthand), node, item, errors);
-    else
-        settings_read(table, node, item, errors);
+    char path[256];
+    for (size_t i = 0; i < table->count; i++) {
+        const char *key = table->keys[i].key;
+        if (table->keys[i].required && settings_node_find(node, key) == NULL &&
+            (given == NULL || strcmp(given, key) != 0))
+            settings_node_complain(errors, node, "%s must have the key \"%s\"",
+                                   settings_node_path(node, path, sizeof path), key);
+    }
 }
 
-static bool list_fits(const struct settings_key *key, const struct settings_node *node,
-                      struct settings_errors *errors)
+/* An item of a list or a map, or a group: a map, or what is the value of the shorthand. */
+static void read_struct(const struct settings_table *table, const struct settings_node *node,
+                        void *target, struct settings_errors *errors)
+{
+    if (node->kind == SETTINGS_MAPPING || table->shorthand == NULL) {
+        (void)!settings_read(table, node, target, errors);
+        return;
+    }
+    read_value(settings_find_key(table, table->shorthand), node, target, errors);
+    require_keys(table, node, table->shorthand, errors);
+}
+
+static void read_group(const struct settings_key *key, const struct settings_node *node,
+                       void *target, struct settings_errors *errors)
+{
+    if (settings_node_is_null(node)) /* a group whose keys are all commented out */
+        require_keys(key->table, node, NULL, errors);
+    else
+        read_struct(key->table, node, settings_member(key, target), errors);
+}
+
+static bool count_fits(const struct settings_key *key, const struct settings_node *node,
+                       struct settings_errors *errors)
 {
     char buffer[256];
     if (node->count >= key->min && (key->max == 0 || node->count <= key->max))
         return true;
     const char *path = settings_node_path(node, buffer, sizeof buffer);
+    const char *noun = key->type == SETTINGS_LIST ? "items" : "pairs of KEY: VALUE";
     if (key->max == 0)
-        settings_node_complain(errors, node, "%s must have at least %" PRIu64 " items, not %zu",
-                               path, key->min, node->count);
+        settings_node_complain(errors, node, "%s must have at least %" PRIu64 " %s, not %zu", path,
+                               key->min, noun, node->count);
     else
-        settings_node_complain(errors, node,
-                               "%s must have %" PRIu64 " to %" PRIu64 " items, not %zu", path,
-                               key->min, key->max, node->count);
+        settings_node_complain(errors, node, "%s must have %" PRIu64 " to %" PRIu64 " %s, not %zu",
+                               path, key->min, key->max, noun, node->count);
     return false;
+}
+
+/* Room for as many items as a node may have; the count is left to who fills it. */
+static bool make_items(struct settings_items *ret, const struct settings_key *key, size_t count,
+                       const struct settings_node *node, struct settings_errors *errors)
+{
+    *ret = (struct settings_items){0};
+    if (count == 0)
+        return true;
+    ret->items = calloc(count, key->table->size);
+    if (ret->items == NULL)
+        settings_node_complain(errors, node, "out of memory");
+    return ret->items != NULL;
 }
 
 static void read_list(const struct settings_key *key, const struct settings_node *node,
@@ -181,35 +170,83 @@ static void read_list(const struct settings_key *key, const struct settings_node
         refuse(node, "a list", errors);
         return;
     }
-    if (!one && !list_fits(key, node, errors))
+    struct settings_items list;
+    if ((!one && !count_fits(key, node, errors)) ||
+        !make_items(&list, key, one ? 1 : node->count, node, errors))
         return;
-    struct list_value list = {.count = one ? 1 : node->count};
-    list.items = list.count == 0 ? NULL : calloc(list.count, key->table->size);
-    if (list.items == NULL && list.count > 0) {
-        settings_node_complain(errors, node, "out of memory");
-        return;
-    }
-    char *item = list.items;
     for (const struct settings_node *at = one ? node : node->first; at != NULL;
          at = one ? NULL : at->next) {
+        char *item = list.items + list.count++ * key->table->size;
         if (!table_defaults(key->table, item))
             settings_node_complain(errors, at, "out of memory");
         else if (!at->broken)
-            read_item(key->table, at, item, errors);
-        item += key->table->size;
+            read_struct(key->table, at, item, errors);
     }
-    list_put(key, target, list);
+    settings_items_put(key, target, list);
+}
+
+static void read_pair(const struct settings_key *key, const struct settings_node *node, char *item,
+                      struct settings_errors *errors)
+{
+    const char *expected = key->check_key != NULL ? key->check_key(node->key) : NULL;
+    char name[80];
+    char path[256];
+    if (expected != NULL)
+        settings_errors_add(errors, node->key_place, "the key %s in %s must be %s",
+                            quote(name, sizeof name, node->key, strlen(node->key)),
+                            settings_node_path(node->parent, path, sizeof path), expected);
+    char *copy = strdup(node->key);
+    memcpy(item, &copy, sizeof copy);
+    if (copy == NULL || !table_defaults(key->table, item))
+        settings_node_complain(errors, node, "out of memory");
+    else
+        read_struct(key->table, node, item, errors);
+}
+
+static void read_map(const struct settings_key *key, const struct settings_node *node, void *target,
+                     struct settings_errors *errors)
+{
+    struct settings_items map;
+    if (node->kind != SETTINGS_MAPPING && !settings_node_is_null(node)) {
+        refuse(node, "a map of KEY: VALUE", errors);
+        return;
+    }
+    if (!count_fits(key, node, errors) || !make_items(&map, key, node->count, node, errors))
+        return;
+    for (const struct settings_node *at = node->first; at != NULL && map.items != NULL;
+         at = at->next) {
+        if (!at->broken)
+            read_pair(key, at, map.items + map.count++ * key->table->size, errors);
+    }
+    settings_items_put(key, target, map);
 }
 
 static void read_value(const struct settings_key *key, const struct settings_node *node,
                        void *target, struct settings_errors *errors)
 {
-    if (key->type == SETTINGS_LIST)
+    switch (key->type) {
+    case SETTINGS_GROUP:
+        read_group(key, node, target, errors);
+        break;
+    case SETTINGS_LIST:
         read_list(key, node, target, errors);
-    else if (key->type != SETTINGS_GROUP)
+        break;
+    case SETTINGS_MAP:
+        read_map(key, node, target, errors);
+        break;
+    case SETTINGS_ELSEWHERE:
+        break;
+    case SETTINGS_BOOL:
+    case SETTINGS_U32:
+    case SETTINGS_U64:
+    case SETTINGS_SIZE:
+    case SETTINGS_DURATION:
+    case SETTINGS_STRING:
+    case SETTINGS_ENUM:
+    case SETTINGS_CONSTANT:
         read_scalar(key, node, target, errors);
-    else if (!settings_node_is_null(node)) /* a group whose keys are all commented out */
-        settings_read(key->table, node, member_of(key, target), errors);
+        break;
+    }
 }
 
 static void refuse_key(const struct settings_table *table, const struct settings_node *node,
@@ -224,18 +261,6 @@ static void refuse_key(const struct settings_table *table, const struct settings
                         settings_suggest(table, node->key, hint, sizeof hint));
 }
 
-static void require_keys(const struct settings_table *table, const struct settings_node *map,
-                         struct settings_errors *errors)
-{
-    char path[256];
-    for (size_t i = 0; i < table->count; i++) {
-        const char *key = table->keys[i].key;
-        if (table->keys[i].required && settings_node_find(map, key) == NULL)
-            settings_node_complain(errors, map, "%s must have the key \"%s\"",
-                                   settings_node_path(map, path, sizeof path), key);
-    }
-}
-
 bool settings_read(const struct settings_table *table, const struct settings_node *map,
                    void *target, struct settings_errors *errors)
 {
@@ -247,7 +272,7 @@ bool settings_read(const struct settings_table *table, const struct settings_nod
         return false;
     }
     for (const struct settings_node *node = map->first; node != NULL; node = node->next) {
-        const struct settings_key *key = find_key(table, node->key);
+        const struct settings_key *key = settings_find_key(table, node->key);
         if (node->broken)
             continue;
         if (key == NULL)
@@ -255,6 +280,6 @@ bool settings_read(const struct settings_table *table, const struct settings_nod
         else
             read_value(key, node, target, errors);
     }
-    require_keys(table, map, errors);
+    require_keys(table, map, NULL, errors);
     return errors->count == before;
 }

@@ -2,7 +2,7 @@
 #include "settings/scalar.h"
 
 #include "base/cleanup.h"
-#include "base/quote.h"
+#include "settings/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -185,7 +185,7 @@ static void enum_write(const struct settings_key *key, const void *member, FILE 
 {
     int index;
     memcpy(&index, member, sizeof index);
-    fputs(key->words[index], out);
+    settings_write_text(key->words[index], out);
 }
 
 static char *string_get(const void *member)
@@ -232,33 +232,10 @@ static void string_expected(const struct settings_key *key, char out[SETTINGS_EX
         snprintf(out, SETTINGS_EXPECTED_SIZE, "a string");
 }
 
-/* Can be read back as this string without quotes. */
-static bool is_plain(const char *text)
-{
-    static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._";
-    static const char safe[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-:*+=@";
-    size_t length = strlen(text);
-    return length > 0 && strchr(first, text[0]) != NULL && strspn(text, safe) == length &&
-           text[length - 1] != ':' && strcmp(text, "null") != 0 && strcmp(text, "...") != 0;
-}
-
 static void string_write(const struct settings_key *key, const void *member, FILE *out)
 {
     (void)key;
-    const char *text = string_get(member);
-    if (is_plain(text)) {
-        fputs(text, out);
-        return;
-    }
-    size_t length = strlen(text);
-    fputc('"', out);
-    for (size_t at = 0; at < length;) {
-        char character[QUOTE_CHARACTER_SIZE];
-        at += quote_character(character, text + at, length - at);
-        fputs(character, out);
-    }
-    fputc('"', out);
+    settings_write_text(string_get(member), out);
 }
 
 static enum settings_outcome constant_read(const struct settings_key *key, const char *text,
@@ -280,7 +257,8 @@ static void constant_write(const struct settings_key *key, const void *member, F
 }
 
 struct scalar_type {
-    bool plain; /* never in quotes */
+    bool plain;  /* never in quotes */
+    size_t size; /* of the member; 0: there is none */
     enum settings_outcome (*read)(const struct settings_key *key, const char *text, void *member);
     void (*expected)(const struct settings_key *key, char out[SETTINGS_EXPECTED_SIZE]);
     void (*write)(const struct settings_key *key, const void *member, FILE *out);
@@ -288,14 +266,16 @@ struct scalar_type {
 };
 
 static const struct scalar_type types[] = {
-    [SETTINGS_BOOL] = {true, bool_read, bool_expected, bool_write, NULL},
-    [SETTINGS_U32] = {true, number_read, number_expected, number_write, NULL},
-    [SETTINGS_U64] = {true, number_read, number_expected, number_write, NULL},
-    [SETTINGS_SIZE] = {false, number_read, number_expected, number_write, NULL},
-    [SETTINGS_DURATION] = {false, number_read, number_expected, number_write, NULL},
-    [SETTINGS_STRING] = {false, string_read, string_expected, string_write, string_fini},
-    [SETTINGS_ENUM] = {false, enum_read, words_expected, enum_write, NULL},
-    [SETTINGS_CONSTANT] = {true, constant_read, constant_expected, constant_write, NULL},
+    [SETTINGS_BOOL] = {true, sizeof(bool), bool_read, bool_expected, bool_write, NULL},
+    [SETTINGS_U32] = {true, sizeof(uint32_t), number_read, number_expected, number_write, NULL},
+    [SETTINGS_U64] = {true, sizeof(uint64_t), number_read, number_expected, number_write, NULL},
+    [SETTINGS_SIZE] = {false, sizeof(uint64_t), number_read, number_expected, number_write, NULL},
+    [SETTINGS_DURATION] = {false, sizeof(uint32_t), number_read, number_expected, number_write,
+                           NULL},
+    [SETTINGS_STRING] = {false, sizeof(char *), string_read, string_expected, string_write,
+                         string_fini},
+    [SETTINGS_ENUM] = {false, sizeof(int), enum_read, words_expected, enum_write, NULL},
+    [SETTINGS_CONSTANT] = {true, 0, constant_read, constant_expected, constant_write, NULL},
 };
 
 bool settings_is_scalar(enum settings_type type)
@@ -330,6 +310,20 @@ const char *settings_scalar_expected(const struct settings_key *key,
 void settings_scalar_write(const struct settings_key *key, const void *member, FILE *out)
 {
     types[key->type].write(key, member, out);
+}
+
+bool settings_scalar_is_standard(const struct settings_key *key, const void *member)
+{
+    uint64_t standard = 0;
+    if (key->type == SETTINGS_STRING) {
+        const char *text = string_get(member);
+        return text == NULL || key->standard == NULL ? text == key->standard
+                                                     : strcmp(text, key->standard) == 0;
+    }
+    if (key->standard != NULL &&
+        settings_scalar_read(key, key->standard, true, &standard) != SETTINGS_READ)
+        return false;
+    return memcmp(&standard, member, types[key->type].size) == 0;
 }
 
 void settings_scalar_fini(const struct settings_key *key, void *member)

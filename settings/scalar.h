@@ -15,7 +15,7 @@ enum {
     SETTINGS_SIZE_TEXT = 32,
 };
 
-/* True for all types but groups and lists. */
+/* True for all types but groups, lists, maps and what is read elsewhere. */
 bool settings_is_scalar(enum settings_type type);
 
 /* `plain` is false for text that stood in quotes. The member's old value is freed. */
@@ -29,6 +29,9 @@ const char *settings_scalar_expected(const struct settings_key *key,
 
 /* As it stands in a file. */
 void settings_scalar_write(const struct settings_key *key, const void *member, FILE *out);
+
+/* Has the member the value that settings_init gives it? */
+bool settings_scalar_is_standard(const struct settings_key *key, const void *member);
 
 void settings_scalar_fini(const struct settings_key *key, void *member);
 

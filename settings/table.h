@@ -33,10 +33,10 @@ struct settings_key {
     bool required;       /* must be given */
     bool single;         /* of a list: one item alone may stand for a list of it */
     size_t offset;       /* of the member; see SETTINGS_AT */
-    size_t count_offset; /* of a list: of its count */
+    size_t count_offset; /* of a list or map: of its count */
     /* As it would stand in a file; of a list, its only item. NULL: zero, empty or none. */
     const char *standard;
-    uint64_t min; /* of numbers; of strings in bytes; of lists in items */
+    uint64_t min; /* of numbers; of strings in bytes; of lists in items, of maps in pairs */
     uint64_t max; /* 0: what the type holds */
     const char *const *words;
     const struct settings_table *table;
@@ -77,8 +77,10 @@ bool settings_read(const struct settings_table *table, const struct settings_nod
 void settings_dump(const struct settings_table *table, const void *target, FILE *out);
 
 /*
- * The same without explanations, `indent` spaces in, and without what is empty or not set. What has
- * a shorthand and nothing else to say is written short.
+ * The same without explanations, `indent` spaces in, and without what is as settings_init makes it,
+ * unless it is required. What has a shorthand and nothing else to say is written short, but for the
+ * shorthand of `table` itself. Texts are in quotes where this or other readers of YAML would take
+ * them for something else; `$` is written so that the replacing of variables gives it back.
  */
 void settings_dump_bare(const struct settings_table *table, const void *target, unsigned indent,
                         FILE *out);

@@ -1,4 +1,5 @@
-/* Configurations: any bytes as a file of the broker; what is accepted can be dumped and read again. */
+/* Configurations: any bytes as a file of the broker, with variables; what is accepted can be dumped
+ * and read again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,9 @@ struct fuzz_seed fuzz_seed_at(size_t index)
         "a: &x [1, 2]\nb: *x\n? c\n: !!str d\n--- \n...\n",
         "log: {level: [a, {b: c}], level: info}\nunknown: >\n  folded\n  text\n",
         "bind: \"\\u00e4\\0\\x41\"\n\tqueue: |-\n",
+        "attempts: ${FUZZ_ONE:-2}\nbind: ipc://${FUZZ_TEXT}$$${\nlog: '${FUZZ_NO:-a}'\n",
+        "bind: [\"ipc://$$${FUZZ_ONE}$\", 'ipc://$${FUZZ_ONE}'] # ${FUZZ_NONE}\nattempts: ${}\n",
+        "queue:\n  calls: ${FUZZ_ONE}00\n  bytes: ${FUZZ_NO}\nlog: ${FUZZ_NO:-${FUZZ_ONE}}\n",
     };
     if (index >= ARRAY_SIZE(FILES))
         return (struct fuzz_seed){0};
@@ -56,6 +60,8 @@ static char *settings_of(const char *data, size_t size)
 
     settings_errors_init(&errors);
     bool good = settings_document_parse(&document, &text, &errors);
+    if (document != NULL)
+        good = settings_document_replace_variables(document, &errors) && good;
     check(broker_settings_init(&settings) == BUSBAR_OK);
     if (document != NULL) {
         good = broker_settings_read(&settings, document->root, &errors) == BUSBAR_OK && good;
@@ -74,6 +80,9 @@ static char *settings_of(const char *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    setenv("FUZZ_ONE", "1", 1);
+    setenv("FUZZ_TEXT", "a ${FUZZ_ONE}: # $$\xc3\xbc", 1);
+    setenv("FUZZ_NO", "", 1);
     CLEANUP(cleanup_free) char *dump = settings_of((const char *)data, size);
     if (dump != NULL) {
         CLEANUP(cleanup_free) char *again = settings_of(dump, strlen(dump));

@@ -228,6 +228,26 @@ static void errors_are_in_the_order_of_the_file(void **state)
     settings_errors_fini(&errors);
 }
 
+static void a_file_may_have_variables_and_overlays(void **state)
+{
+    (void)state;
+    char overlay[32];
+    setenv("BROKER_LEVEL", "debug", 1);
+    write_file(overlay, "attempts: 1\nqueue: {calls: 7}\nbody_limit: ~\n");
+    setenv("BROKER_OVERLAY", overlay, 1);
+    CLEANUP(broker_settings_fini) struct broker_settings settings;
+    load_good(
+        &settings, (struct broker_settings_input){0},
+        "overlay: ${BROKER_OVERLAY:-}\nattempts: 2\nqueue: {bytes: 64 KiB}\nbody_limit: 1 MiB\n"
+        "log: {level: \"${BROKER_LEVEL}\"}\n");
+    unlink(overlay);
+    assert_int_equal(settings.attempts, 1);
+    assert_int_equal(settings.queue_calls, 7);
+    assert_int_equal(settings.queue_bytes, 65536);
+    assert_int_equal(settings.body_limit, 16 << 20);
+    assert_string_equal(settings.log_level, "debug");
+}
+
 static void a_file_that_is_missing_is_an_error(void **state)
 {
     (void)state;
@@ -294,6 +314,7 @@ int main(void)
         cmocka_unit_test(the_command_line_comes_before_the_file),
         cmocka_unit_test(a_wrong_command_line_is_refused),
         cmocka_unit_test(errors_are_in_the_order_of_the_file),
+        cmocka_unit_test(a_file_may_have_variables_and_overlays),
         cmocka_unit_test(a_file_that_is_missing_is_an_error),
         cmocka_unit_test(endpoints_tell_who_can_reach_them),
         cmocka_unit_test(localhost_becomes_the_address_that_libzmq_knows),

@@ -38,7 +38,8 @@ static const char *const pieces[] = {
     "1",          "99",      "ms",    "KiB",  "endpoint", "bind",
     "attempts: ", "\\u0000", "\\",    "\xff", "\xc3\xbc", "\xe2\x80\xa8",
     "\r\n",       "\x01",    "null",  "true", "tcp://",   "ipc://x",
-    "<<",
+    "<<",         "$",       "$$",    "${",   "}",        "${HOME}",
+    "${A:-x}",    "$${",
 };
 
 /* xorshift64*, so that a seed means the same rounds everywhere. */
@@ -99,6 +100,8 @@ static bool load(struct broker_settings *settings, const char *data, size_t size
     assert_int_equal(broker_settings_init(settings), BUSBAR_OK);
     bool good = settings_document_parse(&document, &text, &errors);
     assert_true(good || errors.count > 0);
+    if (document != NULL)
+        good = settings_document_replace_variables(document, &errors) && good;
     if (document != NULL)
         good = broker_settings_read(settings, document->root, &errors) == BUSBAR_OK && good;
     if (document != NULL)
