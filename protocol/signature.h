@@ -48,7 +48,7 @@ bool signature_parse(struct signature *ret, const char *text, char reason[SIGNAT
     __attribute__((warn_unused_result));
 
 /* Letters alone, for busbar_call: no '>' and no results. */
-bool signature_parse_arguments(struct signature *ret, const char *letters,
+bool signature_parse_arguments(struct signature *ret, const char *text,
                                char reason[SIGNATURE_REASON_SIZE])
     __attribute__((warn_unused_result));
 
