@@ -233,8 +233,14 @@ $(SOAKS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(SOAK_KIT)) $(PUBLIC_ARCH
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(LIBRARY_LIBS))
 
+# The files of the examples, beside what was built of them.
+EXAMPLE_FILES := $(patsubst %,$(BUILD)/%,$(wildcard examples/*/*.yaml examples/*/*.sh))
+$(EXAMPLE_FILES): $(BUILD)/%: %
+	@mkdir -p $(@D)
+	@cp -p $< $@
+
 .PHONY: examples
-examples: $(EXAMPLES) $(PLAIN_LIBRARIES) ## the programs of examples/
+examples: $(EXAMPLES) $(PLAIN_LIBRARIES) $(EXAMPLE_FILES) ## the programs of examples/
 
 # Tests ------------------------------------------------------------------------------------------
 # A test is linked with the rooms whose headers it includes and those below them.
@@ -251,6 +257,13 @@ KIT := $(wildcard tests/kit/*.c)
 SHELL_TESTS := $(wildcard $(if $(SANITIZE),tests/sanitizers/test_*.sh,tests/structure/test_*.sh \
 	tests/packaging/test_*.sh tests/interop/test_*.sh)) $(wildcard tests/integration/test_*.sh)
 
+# Beside the tests, where what embeds a broker looks for its library first.
+BROKER_BESIDE := $(BUILD)/tests/unit/$(notdir $(BROKER)).so.$(SOVERSION)
+$(BROKER_BESIDE): $(BROKER).so
+	@mkdir -p $(@D)
+	@ln -sf ../../$(@F) $@
+
+$(UNIT_TESTS): | $(BROKER_BESIDE)
 $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o \
 		$$(call objects,$$(call unit_kit,tests/$$*.c)) \
 		$$(call room_archives,$$(call rooms_of,$$(call unit_files,$$*)))
@@ -259,10 +272,11 @@ $(UNIT_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o \
 	$(QUIET)$(call link,$(TEST_LIBS))
 
 $(INTEGRATION_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(KIT)) \
-		$$(call room_archives,$$(call rooms_of,tests/$$*.c $(KIT) $(wildcard tests/kit/*.h)))
+		$$(call room_archives,$$(call rooms_of,tests/$$*.c $(KIT) $(wildcard tests/kit/*.h))) \
+		$(BROKER).a
 	@mkdir -p $(@D)
 	$(call SAY,LINK,$@)
-	$(QUIET)$(call link,$(TEST_LIBS))
+	$(QUIET)$(call link,$(EMBED) $(TEST_LIBS))
 
 # Fuzz drivers, here with inputs that are the same in each run; tests/fuzz/fuzz.h is their entry.
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -276,8 +290,8 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(FUZZ_KI
 
 .PHONY: tests
 tests: ## builds the test programs
-tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(EXAMPLES) \
-	$(PLAIN_LIBRARIES)
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(PLAIN_LIBRARIES) \
+	examples
 
 .PHONY: test
 test: all tests ## runs every test; ends with `N passed, N failed`
@@ -299,7 +313,7 @@ unit: $(UNIT_TESTS) ## builds and runs the unit tests alone
 unit/%: $(BUILD)/tests/unit/%
 	$<
 
-integration/%: all $(TEST_PROGRAMS) $(EXAMPLES) $(PLAIN_LIBRARIES) $(BUILD)/tests/integration/%
+integration/%: all examples $(TEST_PROGRAMS) $(PLAIN_LIBRARIES) $(BUILD)/tests/integration/%
 	BUSBAR_BUILD=$(abspath $(BUILD)) $(BUILD)/tests/integration/$*
 
 .PHONY: check-asan check-tsan check-valgrind
@@ -322,7 +336,7 @@ check-valgrind: all tests ## the unit tests, broker, client and worker under val
 # A demonstration, measurements ------------------------------------------------------------------
 
 .PHONY: demo
-demo: all examples ## a broker, two workers and a client, one worker killed while calls go on
+demo: all examples ## one client, its object here or elsewhere; a worker killed while calls go on
 	@BUSBAR_BUILD=$(abspath $(BUILD)) build-aux/demo.sh
 
 .PHONY: bench

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/blob.h"
+#include "protocol/worker_error.h"
 
 uint64_t router_id_hash(const struct router *router, uint64_t id)
 {
@@ -114,25 +115,6 @@ void call_refuse_busy(struct router *router, struct call *call)
                                 "no room to keep the call until a worker is free"});
 }
 
-/* What a worker may say of a call by itself; anything else it says is its application's error. */
-static struct outcome worker_outcome(const struct packet *packet)
-{
-    static const struct {
-        uint8_t status;
-        uint8_t fate;
-    } ALLOWED[] = {
-        {BUSBAR_APP_ERROR, BUSBAR_EXECUTED},       {BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED},
-        {BUSBAR_BAD_REQUEST, BUSBAR_NOT_EXECUTED}, {BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED},     {BUSBAR_CANCELLED, BUSBAR_MAYBE_EXECUTED},
-        {BUSBAR_TIMEOUT, BUSBAR_MAYBE_EXECUTED},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(ALLOWED); i++) {
-        if (packet->status == ALLOWED[i].status)
-            return (struct outcome){ALLOWED[i].status, ALLOWED[i].fate, NULL};
-    }
-    return (struct outcome){BUSBAR_APP_ERROR, BUSBAR_EXECUTED, NULL};
-}
-
 /* Passes a worker's answer on to the client. */
 static void send_answer(struct router *router, const struct call *call, struct packet packet,
                         struct blob *attached)
@@ -146,11 +128,11 @@ static void send_answer(struct router *router, const struct call *call, struct p
         packet.fate = BUSBAR_EXECUTED;
         packet.timeout = 0;
     } else {
-        struct outcome outcome = worker_outcome(&packet);
+        struct worker_error error = worker_error_of(packet.status, packet.fate);
         router->counters->outcome_worker_error++;
-        packet.status = (uint8_t)outcome.status;
-        packet.fate = (uint8_t)outcome.fate;
-        if (call->attempts > 1 && outcome.fate == BUSBAR_NOT_EXECUTED)
+        packet.status = (uint8_t)error.status;
+        packet.fate = (uint8_t)error.fate;
+        if (call->attempts > 1 && error.fate == BUSBAR_NOT_EXECUTED)
             packet.fate = BUSBAR_MAYBE_EXECUTED; /* by a worker that was lost with it */
     }
     packet.flags = attached != NULL ? PACKET_ATTACHED : 0;

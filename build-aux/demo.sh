@@ -1,9 +1,12 @@
 #!/bin/bash
-# `make demo`: a broker, two workers and a client; one worker is killed while calls go on.
+# `make demo`: one client program, its object in the same process, beside a broker in the same process,
+# and with workers elsewhere; then one worker is killed while calls go on.
 # BUSBAR_BUILD: where the programs are. Exit code 0 only if every call was answered.
 set -u
+set -o pipefail
 build=${BUSBAR_BUILD:-build}
 calls=${BUSBAR_DEMO_CALLS:-600}
+greeter=$build/examples/greeter
 scratch=$(mktemp -d) || exit 1
 pids=()
 
@@ -56,14 +59,20 @@ wait_for() {
 }
 
 start_worker() {
-    "$build/examples/greeter/worker" 2 2>"$scratch/worker.$1.log" &
+    "$build/busbar" worker "$greeter/server.yaml" 2>"$scratch/worker.$1.log" &
     pids+=($!)
     eval "worker_$1=$!"
 }
 
 workers_are() {
-    "$build/busbar" services | awk '$1 == "greeter" { print $2 }' | grep -qx "$1"
+    "$build/busbar" services | awk '$1 == "ServiceName" { print $2 }' | grep -qx "$1"
 }
+
+say 'An object in the process of its client: no broker, no worker (local.yaml)'
+"$greeter/client" "$greeter/local.yaml" | tee "$scratch/local.out" || die 'the client failed'
+
+say 'The same program; a broker, the service and its client in one process (together.yaml)'
+"$greeter/client" "$greeter/together.yaml" | tee "$scratch/together.out" || die 'the client failed'
 
 say 'A broker on a port that the kernel chooses'
 "$build/busbard" --bind 'tcp://127.0.0.1:*' 2>"$scratch/broker.log" &
@@ -73,18 +82,21 @@ endpoint=$(sed -n 's/.*broker_ready endpoint=\([^ ]*\).*/\1/p' "$scratch/broker.
 export BUSBAR_BROKER=$endpoint
 echo "busbard listens on $endpoint"
 
-say 'Two workers export the service greeter'
+say 'Two workers export the functions of libgreeter.so as ServiceName (server.yaml)'
 start_worker a
 start_worker b
 wait_for 20 workers_are 2 || die 'the workers are not registered'
 "$build/busbar" services || die 'busbar services failed'
-"$build/busbar" describe greeter || die 'busbar describe failed'
+"$build/busbar" describe ServiceName || die 'busbar describe failed'
 
-say 'A client calls it by name: get_data("Hello"), happy_birthday("Greg")'
-"$build/examples/greeter/client" || die 'the client failed'
+say 'The same program once more, with a line of configuration changed (client.yaml)'
+"$greeter/client" "$greeter/client.yaml" | tee "$scratch/client.out" || die 'the client failed'
+cmp -s "$scratch/local.out" "$scratch/together.out" &&
+    cmp -s "$scratch/local.out" "$scratch/client.out" || die 'the three do not print the same'
+echo 'It printed the same all three times.'
 
 say "$calls calls of get_data, eight at once; worker $worker_a is killed meanwhile"
-"$build/examples/greeter/caller" "$calls" >"$scratch/caller.out" 2>"$scratch/caller.log" &
+"$build/examples/api/caller" "$calls" ServiceName >"$scratch/caller.out" 2>"$scratch/caller.log" &
 caller=$!
 pids+=("$caller")
 wait_for 20 grep -q '^100 calls' "$scratch/caller.out" || die 'no calls are answered'

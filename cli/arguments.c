@@ -126,6 +126,7 @@ static const struct letter letters[] = {
     {"as", "list of strings in JSON", word_as_strings},
     {"AS", "list of strings in JSON", word_as_strings},
     {"y4", "bytes", word_as_bytes},
+    {"Y4", "bytes", word_as_bytes},
     {"b", "bool", word_as_bool},
     {"i", "int32", word_as_int32},
     {"u", "uint32", word_as_uint32},
@@ -135,6 +136,7 @@ static const struct letter letters[] = {
     {"s", "string", word_as_string},
     {"S", "string", word_as_string},
     {"y", "bytes", word_as_bytes},
+    {"Y", "bytes", word_as_bytes},
     {"v", "value", word_as_any},
 };
 
@@ -147,6 +149,13 @@ static const struct letter *letter_at(const char *signature)
     return NULL;
 }
 
+/* What follows the letter of an argument; a '?' after it only says that null may stand there. */
+static const char *after(const char *signature, const struct letter *letter)
+{
+    signature += strlen(letter->letters);
+    return signature + (*signature == '?');
+}
+
 /* How many arguments a signature has before its '>'; -1 if it cannot be read. */
 static int signature_count(const char *signature)
 {
@@ -155,7 +164,7 @@ static int signature_count(const char *signature)
         const struct letter *letter = letter_at(signature);
         if (letter == NULL)
             return -1;
-        signature += strlen(letter->letters);
+        signature = after(signature, letter);
         count++;
     }
     return count;
@@ -181,7 +190,7 @@ static enum busbar_status convert_each(struct busbar_value *list, const struct a
         enum busbar_status status = busbar_value_append(list, &value);
         if (status != BUSBAR_OK)
             return status;
-        signature += strlen(letter->letters);
+        signature = after(signature, letter);
     }
     return BUSBAR_OK;
 }
@@ -196,7 +205,8 @@ static enum busbar_status refuse_count(const struct arguments *arguments, int co
 
 bool arguments_are_raw(const char *signature)
 {
-    return signature != NULL && strncmp(signature, "y>", 2) == 0;
+    const struct letter *letter = signature != NULL ? letter_at(signature) : NULL;
+    return letter != NULL && letter->convert == word_as_bytes && *after(signature, letter) == '>';
 }
 
 enum busbar_status arguments_raw(const char **ret, const struct arguments *arguments,

@@ -28,6 +28,7 @@ struct bench {
     uint64_t clients;
     uint64_t workers;
     uint32_t timeout_ms;
+    bool object;
     bool json;
     char endpoint[CHILD_LINE_SIZE];
     char service[64];
@@ -197,9 +198,22 @@ static bool start_client(struct bench *bench, uint64_t index)
     snprintf(timeout, sizeof timeout, "%" PRIu32 "ms", bench->timeout_ms);
     char name[] = "busbar", broker[] = "--broker", command[] = "bench-client";
     char o1[] = "--calls", o2[] = "--outstanding", o3[] = "--size", o4[] = "--timeout";
-    char *const argv[] = {name,  broker,  bench->endpoint, command, o1,
-                          calls, o2,      outstanding,     o3,      size,
-                          o4,    timeout, bench->service,  NULL};
+    char o5[] = "--object";
+    char *const argv[] = {name,
+                          broker,
+                          bench->endpoint,
+                          command,
+                          o1,
+                          calls,
+                          o2,
+                          outstanding,
+                          o3,
+                          size,
+                          o4,
+                          timeout,
+                          bench->service,
+                          bench->object ? o5 : NULL,
+                          NULL};
     return children_start(&bench->children, CHILD_CLIENT, bench->path, argv);
 }
 
@@ -306,6 +320,8 @@ static int check_and_run(struct bench *bench, const struct cli *cli)
         report("each client must have a call: --calls is less than --clients");
         return EXIT_CLASS_USAGE;
     }
+    if (bench->object)
+        bench->outstanding = 1;
     if (cli->broker != NULL) { /* one message if it is not there, not one of each process */
         CLEANUP(busbar_value_destroy) struct busbar_value *services = NULL;
         int code = bus_query(cli, "list", NULL, &services);
@@ -337,6 +353,8 @@ int command_bench(struct cli *cli, int argc, char **argv)
         {"clients", OPTION_NUMBER, &bench->clients, "N", "client processes; 1", 1, 10000},
         {"workers", OPTION_NUMBER, &bench->workers, "N", "worker processes; 1", 1, 1000},
         {"timeout", OPTION_TIME, &bench->timeout_ms, "TIME", "deadline of a call; 5s", 0, 0},
+        {"object", OPTION_FLAG, &bench->object, NULL,
+         "call through a proxy object, by values; one call at a time", 0, 0},
         {"json", OPTION_FLAG, &bench->json, NULL, "print JSON", 0, 0},
     };
     const struct options options = {

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <busbar/object.h>
+
 #include "cli/bus.h"
 #include "cli/histogram.h"
 #include "cli/options.h"
@@ -25,8 +27,17 @@ struct slot {
     uint64_t started; /* ns; 0: not timed */
 };
 
+/* How a call ended, whichever way it was made. */
+struct answer {
+    enum busbar_status status;
+    const void *data;
+    size_t size;
+};
+
 struct bench_client {
     struct busbar_client *client;
+    bool through_object;
+    struct busbar_object *object; /* a proxy, called one call at a time; NULL: the client is used */
     const char *service;
     uint64_t calls;
     uint64_t outstanding;
@@ -68,18 +79,16 @@ static void note_error(struct bench_client *bench, enum busbar_status status)
         bench->first = status;
 }
 
-static void check_reply(struct bench_client *bench, const struct slot *slot,
-                        const struct busbar_reply *reply)
+static void check(struct bench_client *bench, const struct slot *slot, const struct answer *answer)
 {
-    if (busbar_reply_status(reply) != BUSBAR_OK) {
-        if (bench->errors++ == 0)
-            report_reply(reply);
-        note_error(bench, busbar_reply_status(reply));
+    if (answer->status != BUSBAR_OK) {
+        bench->errors++;
+        note_error(bench, answer->status);
         return;
     }
     stamp(bench, slot->number);
-    if (busbar_reply_size(reply) != bench->size ||
-        (bench->size > 0 && memcmp(busbar_reply_data(reply), bench->body, bench->size) != 0))
+    if (answer->size != bench->size ||
+        (bench->size > 0 && memcmp(answer->data, bench->body, bench->size) != 0))
         bench->different++;
 }
 
@@ -98,8 +107,7 @@ static struct busbar_call prepare(struct bench_client *bench, struct slot *slot)
 }
 
 /* The clock is read for timed calls only, and progress is told with them. */
-static void finish(struct bench_client *bench, const struct slot *slot,
-                   const struct busbar_reply *reply)
+static void finish(struct bench_client *bench, const struct slot *slot, const struct answer *answer)
 {
     if (slot->started != 0) {
         uint64_t now = now_ns();
@@ -111,7 +119,17 @@ static void finish(struct bench_client *bench, const struct slot *slot,
         }
     }
     bench->finished++;
-    check_reply(bench, slot, reply);
+    check(bench, slot, answer);
+}
+
+static void finish_reply(struct bench_client *bench, const struct slot *slot,
+                         const struct busbar_reply *reply)
+{
+    const struct answer answer = {busbar_reply_status(reply), busbar_reply_data(reply),
+                                  busbar_reply_size(reply)};
+    if (answer.status != BUSBAR_OK && bench->errors == 0)
+        report_reply(reply);
+    finish(bench, slot, &answer);
 }
 
 static void fail(struct bench_client *bench, enum busbar_status status)
@@ -144,7 +162,7 @@ static void start(struct bench_client *bench, struct slot *slot)
 static void on_reply(struct busbar_reply **reply, void *context)
 {
     struct slot *slot = context;
-    finish(slot->client, slot, *reply);
+    finish_reply(slot->client, slot, *reply);
     busbar_reply_destroy(reply);
     start(slot->client, slot);
 }
@@ -174,9 +192,25 @@ static bool run_one(struct bench_client *bench)
         struct busbar_call call = prepare(bench, &bench->slots[0]);
         enum busbar_status status = busbar_client_call(bench->client, &call, &reply);
         if (reply != NULL)
-            finish(bench, &bench->slots[0], reply);
+            finish_reply(bench, &bench->slots[0], reply);
         else
             fail(bench, status);
+    }
+    return true;
+}
+
+static bool run_object(struct bench_client *bench)
+{
+    while (has_more(bench)) {
+        CLEANUP(busbar_value_destroy) struct busbar_value *result = NULL;
+        struct answer answer = {BUSBAR_OK, NULL, 0};
+        prepare(bench, &bench->slots[0]);
+        answer.status = busbar_call(bench->object, "echo", &result, "y", bench->body,
+                                    (size_t)bench->size);
+        answer.data = busbar_value_data(result, &answer.size);
+        if (answer.status != BUSBAR_OK && bench->errors == 0)
+            report_status(answer.status, busbar_last_fate(), busbar_last_error());
+        finish(bench, &bench->slots[0], &answer);
     }
     return true;
 }
@@ -184,6 +218,8 @@ static bool run_one(struct bench_client *bench)
 static bool run(struct bench_client *bench, uint64_t calls)
 {
     bench->target += calls;
+    if (bench->object != NULL)
+        return run_object(bench);
     return bench->outstanding == 1 ? run_one(bench) : run_many(bench);
 }
 
@@ -236,6 +272,19 @@ static int measure(struct bench_client *bench)
     return 0;
 }
 
+static int connect_object(struct bench_client *bench, const struct cli *cli)
+{
+    const char *const brokers[] = {bus_endpoint(cli), NULL};
+    const struct busbar_proxy_options options = {
+        .service = bench->service,
+        .brokers = brokers,
+        .timeout_ms = bench->timeout_ms,
+    };
+    enum busbar_status status = busbar_proxy_new(&bench->object, &options);
+    return status == BUSBAR_OK ? 0
+                               : report_status(status, BUSBAR_NOT_EXECUTED, busbar_last_error());
+}
+
 static int prepare_and_measure(const struct cli *cli, struct bench_client *bench)
 {
     bench->key = (uint64_t)getpid() << 40;
@@ -251,10 +300,12 @@ static int prepare_and_measure(const struct cli *cli, struct bench_client *bench
             bench->body[i] = (unsigned char)(i * 131 + bench->key);
         for (uint64_t i = 0; i < bench->outstanding; i++)
             bench->slots[i].client = bench;
-        code = bus_connect(&bench->client, cli, 0);
+        code = bench->through_object ? connect_object(bench, cli)
+                                     : bus_connect(&bench->client, cli, 0);
         if (code == 0)
             code = measure(bench);
     }
+    busbar_object_destroy(&bench->object);
     busbar_client_destroy(&bench->client);
     free(bench->slots);
     free(bench->body);
@@ -271,6 +322,7 @@ int command_bench_client(struct cli *cli, int argc, char **argv)
         {"outstanding", OPTION_NUMBER, &bench->outstanding, "N", "calls at once", 1, UINT32_MAX},
         {"size", OPTION_NUMBER, &bench->size, "BYTES", "size of a body", 0, UINT32_MAX},
         {"timeout", OPTION_TIME, &bench->timeout_ms, "TIME", "deadline of a call", 0, 0},
+        {"object", OPTION_FLAG, &bench->through_object, NULL, "call through a proxy", 0, 0},
     };
     const struct options options = {
         .usage = "bench-client [OPTION…] SERVICE",

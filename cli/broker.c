@@ -1,4 +1,6 @@
-/* `busbar broker` and `busbar check`: busbard does the work of both. */
+/* `busbar broker`, and what else busbard does for this program. */
+#include "cli/broker.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,8 +25,7 @@ static int become_busbard(char *const *argv)
     return EXIT_CLASS_NOT_EXECUTABLE;
 }
 
-/* Runs busbard to its end; the exit code. */
-static int run_busbard(char *const *argv)
+int broker_run_busbard(char *const *argv)
 {
     int state = 0;
     pid_t pid = fork();
@@ -55,27 +56,4 @@ int command_broker(struct cli *cli, int argc, char **argv)
     char name[] = "busbard";
     argv[0] = name;
     return become_busbard(argv);
-}
-
-int command_check(struct cli *cli, int argc, char **argv)
-{
-    const struct options options = {
-        .usage = "check FILE",
-        .text = "Checks a configuration file of the broker without starting anything. What is\n"
-                "wrong is printed as `file:line:column: what` to stderr, and the exit code is 2;\n"
-                "if nothing is, `FILE: ok` is printed.",
-        .least = 1,
-        .most = 1,
-    };
-    struct arguments arguments;
-    int code = options_parse(&options, cli, argc, argv, &arguments);
-    if (code != OPTIONS_GO_ON)
-        return code;
-    char name[] = "busbard", check[] = "--check", config[] = "--config";
-    char *const command[] = {name, check, config, arguments.items[0], NULL};
-    code = run_busbard(command);
-    if (code != 0)
-        return code;
-    printf("%s: ok\n", arguments.items[0]);
-    return report_output();
 }

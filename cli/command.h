@@ -30,5 +30,6 @@ int command_describe(struct cli *cli, int argc, char **argv);
 int command_serve(struct cli *cli, int argc, char **argv);
 int command_services(struct cli *cli, int argc, char **argv);
 int command_stats(struct cli *cli, int argc, char **argv);
+int command_worker(struct cli *cli, int argc, char **argv);
 
 #endif

@@ -104,7 +104,8 @@ int command_describe(struct cli *cli, int argc, char **argv)
                 "given to another worker after a loss (idempotent), and what it does.\n\n"
                 "Letters of a signature:\n"
                 "  b bool    i int32    u uint32    l int64    d double    f float    s S string\n"
-                "  y y4 bytes    as AS list of strings    v any value    ? not told by the worker\n"
+                "  y y4 Y Y4 bytes    as AS list of strings    v any value    ? alone: not told\n"
+                "A '?' after an argument allows null; a '*' before a result: one of several.\n"
                 "A request is a list of the arguments, a reply one value; but a lone y on a side\n"
                 "means that the body is raw bytes.",
         .rows = rows,

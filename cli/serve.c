@@ -1,20 +1,16 @@
 /* `busbar serve`: a service with one method that runs a program for each call. */
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <busbar/object.h>
 #include <busbar/worker.h>
 
 #include "cli/bus.h"
 #include "cli/options.h"
 #include "cli/path.h"
-#include "cli/program.h"
 #include "cli/report.h"
 
 enum {
@@ -28,13 +24,12 @@ struct serve {
     const char *method;
     const char *endpoint;
     const struct cli *cli;
-    char path[PATH_SIZE];
     char *const *argv;
     uint32_t timeout_ms; /* 0: only the call's own deadline */
     uint64_t threads;
     uint64_t output_max;
     struct busbar_worker *worker;
-    atomic_bool over; /* the worker has stopped: what still runs must end */
+    atomic_bool over; /* the worker has stopped: there is nothing more to announce */
 };
 
 /* What signals stop; the only thing a signal handler can reach. */
@@ -55,111 +50,77 @@ static void watch_signals(struct busbar_worker *worker)
     sigaction(SIGTERM, &action, NULL);
 }
 
-static uint64_t now_ms(void)
+static bool is_cancelled(void *request)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-struct running {
-    const struct serve *serve;
-    const struct busbar_request *request;
-    uint64_t deadline; /* UINT64_MAX: none of our own */
-};
-
-static bool must_stop(void *context)
-{
-    const struct running *running = context;
-    return atomic_load(&running->serve->over) || now_ms() >= running->deadline ||
-           busbar_request_cancelled(running->request) ||
-           busbar_request_remaining(running->request) == 0;
-}
-
-static void answer_failure(struct busbar_request **request, const struct serve *serve,
-                           const struct program_result *result)
-{
-    char text[PROGRAM_TAIL_SIZE + 256] = "";
-    const char *name = serve->argv[0];
-    enum busbar_status status = BUSBAR_APP_ERROR;
-    switch (result->end) {
-    case PROGRAM_EXITED:
-        snprintf(text, sizeof text, "%.100s: exit status %d%s%s", name, result->code,
-                 result->tail[0] != '\0' ? ": " : "", result->tail);
-        break;
-    case PROGRAM_SIGNALLED:
-        snprintf(text, sizeof text, "%.100s: killed by signal %d (%s)%s%s", name, result->code,
-                 strsignal(result->code), result->tail[0] != '\0' ? ": " : "", result->tail);
-        break;
-    case PROGRAM_STOPPED:
-        snprintf(text, sizeof text, "%.100s: killed, its time was over", name);
-        break;
-    case PROGRAM_TOO_MUCH:
-        status = BUSBAR_RESULT_TOO_LARGE;
-        snprintf(text, sizeof text, "%.100s: killed, it wrote more than %" PRIu64 " bytes", name,
-                 serve->output_max);
-        break;
-    case PROGRAM_NOT_STARTED:
-        snprintf(text, sizeof text, "cannot start %.100s: %s", name, strerror(result->code));
-        break;
-    }
-    busbar_request_fail(request, status, text);
-}
-
-static void free_output(void *data, void *hint)
-{
-    (void)hint;
-    free(data);
-}
-
-static void run_program(struct busbar_request **request, const struct serve *serve,
-                        const void *input, size_t size)
-{
-    struct running running = {serve, *request, UINT64_MAX};
-    if (serve->timeout_ms > 0)
-        running.deadline = now_ms() + serve->timeout_ms;
-    const struct program program = {
-        .path = serve->path,
-        .argv = serve->argv,
-        .input = input,
-        .input_size = size,
-        .output_max = serve->output_max,
-        .must_stop = must_stop,
-        .context = &running,
-    };
-    struct program_result result;
-    program_run(&program, &result);
-    if (result.end == PROGRAM_EXITED && result.code == 0) {
-        busbar_request_reply(
-            request, busbar_body_taken(result.output, result.output_size, free_output, NULL));
-        return;
-    }
-    free(result.output);
-    answer_failure(request, serve, &result);
+    return busbar_request_cancelled(request);
 }
 
 /* A raw body is the input; so is the one string or bytes of a list, for callers that send values. */
-static void handle_run(struct busbar_request **request, void *context)
+static enum busbar_status take_input(struct busbar_value **ret,
+                                     const struct busbar_request *request)
 {
-    const struct serve *serve = context;
-    if (busbar_request_encoding(*request) == BUSBAR_RAW) {
-        run_program(request, serve, busbar_request_data(*request), busbar_request_size(*request));
-        return;
+    struct busbar_value *input = NULL;
+    *ret = NULL;
+    if (busbar_request_encoding(request) == BUSBAR_RAW) {
+        input = busbar_value_bytes(busbar_request_data(request), busbar_request_size(request));
+        *ret = busbar_value_list();
+    } else if (busbar_request_value(request, ret) != BUSBAR_OK) {
+        return BUSBAR_BAD_REQUEST;
+    } else if (busbar_value_type(*ret) == BUSBAR_LIST && busbar_value_count(*ret) == 0) {
+        input = busbar_value_bytes("", 0);
+    } else {
+        return BUSBAR_OK;
     }
-    CLEANUP(busbar_value_destroy) struct busbar_value *list = NULL;
-    enum busbar_status status = busbar_request_value(*request, &list);
-    const struct busbar_value *input = busbar_value_at(list, 0);
-    enum busbar_type type = busbar_value_type(input);
-    if (status != BUSBAR_OK || busbar_value_type(list) != BUSBAR_LIST ||
-        busbar_value_count(list) > 1 ||
-        (input != NULL && type != BUSBAR_STRING && type != BUSBAR_BYTES)) {
-        busbar_request_fail(request, BUSBAR_BAD_REQUEST,
-                            "takes a raw body, or a list of one string or bytes");
-        return;
-    }
+    return busbar_value_append(*ret, &input);
+}
+
+static void give_back(void *data, void *hint)
+{
+    struct busbar_value *value = hint;
+    (void)data;
+    busbar_value_destroy(&value);
+}
+
+/* A program that was given less time than its caller has did not fail the bus: APP_ERROR. */
+static void answer(struct busbar_request **request, enum busbar_status status,
+                   struct busbar_value *result)
+{
     size_t size = 0;
-    const char *data = input != NULL ? busbar_value_data(input, &size) : NULL;
-    run_program(request, serve, data, size);
+    if (status == BUSBAR_OK) {
+        const char *data = busbar_value_data(result, &size);
+        busbar_request_reply(request,
+                             busbar_body_taken((void *)(uintptr_t)data, size, give_back, result));
+    } else {
+        busbar_request_fail(request, status == BUSBAR_TIMEOUT ? BUSBAR_APP_ERROR : status,
+                            busbar_last_error());
+    }
+}
+
+/* The context is the program. A time that is over already is noticed before the program is run. */
+static void handle_run(struct busbar_request **request, void *program)
+{
+    struct busbar_value *result = NULL;
+    CLEANUP(busbar_value_destroy) struct busbar_value *arguments = NULL;
+    enum busbar_status status = take_input(&arguments, *request);
+    const struct busbar_object_call call = {
+        .method = busbar_request_method(*request),
+        .arguments = arguments,
+        .timeout_ms = busbar_request_remaining(*request),
+        .cancelled = is_cancelled,
+        .context = *request,
+    };
+    if (status != BUSBAR_OK) {
+        busbar_request_fail(request, status, "takes a raw body, or a list of one string or bytes");
+        return;
+    }
+    status = busbar_object_call(program, &call, &result);
+    answer(request, status, result);
+}
+
+static void release_program(void *program)
+{
+    struct busbar_object *object = program;
+    busbar_object_destroy(&object);
 }
 
 /* Says once that the service is on the bus, and that it is not if that takes long. */
@@ -190,10 +151,8 @@ static int report_worker(enum busbar_status status, const struct busbar_worker *
     return status == BUSBAR_OK ? 0 : report_status(status, BUSBAR_NOT_EXECUTED, text);
 }
 
-static int refuse_names(const struct serve *serve, const struct busbar_worker *worker)
+static int refuse(const struct serve *serve, const char *text)
 {
-    char text[1024];
-    busbar_worker_error(worker, text, sizeof text);
     report("cannot serve \"%s\" with the method \"%s\": %s", serve->service, serve->method, text);
     return EXIT_CLASS_USAGE;
 }
@@ -210,9 +169,22 @@ static int run_worker(struct serve *serve)
     return report_worker(status, serve->worker);
 }
 
-static int serve_run(struct serve *serve)
+static enum busbar_status make_program(struct busbar_object **ret, const struct serve *serve)
 {
-    CLEANUP(busbar_worker_destroy) struct busbar_worker *worker = NULL;
+    const struct busbar_function function = {.name = serve->method, .signature = "y>y"};
+    const struct busbar_command_options options = {
+        .words = (const char *const *)serve->argv,
+        .timeout_ms = serve->timeout_ms,
+        .output_limit = serve->output_max,
+        .functions = &function,
+        .function_count = 1,
+    };
+    return busbar_command_new(ret, &options);
+}
+
+/* The service holds a reference of its own, for handlers that outlive the stop. */
+static enum busbar_status export_program(const struct serve *serve, struct busbar_object *program)
+{
     const struct busbar_method method = {
         .name = serve->method,
         .handler = handle_run,
@@ -223,8 +195,20 @@ static int serve_run(struct serve *serve)
         .name = serve->service,
         .methods = &method,
         .method_count = 1,
-        .context = serve,
+        .context = busbar_object_ref(program),
+        .context_free = release_program,
     };
+    enum busbar_status status = busbar_worker_register(serve->worker, &service);
+    if (status != BUSBAR_OK)
+        release_program(service.context);
+    return status;
+}
+
+static int serve_run(struct serve *serve)
+{
+    char text[1024];
+    CLEANUP(busbar_object_destroy) struct busbar_object *program = NULL;
+    CLEANUP(busbar_worker_destroy) struct busbar_worker *worker = NULL;
     const struct busbar_worker_options options = {
         .broker = serve->endpoint,
         .threads = (uint32_t)serve->threads,
@@ -232,14 +216,16 @@ static int serve_run(struct serve *serve)
     enum busbar_status status = busbar_worker_new(&worker, &options);
     if (status == BUSBAR_BAD_ARGUMENT)
         return bus_refuse_endpoint(serve->cli);
-    if (status == BUSBAR_OK)
-        status = busbar_worker_register(worker, &service);
-    if (status == BUSBAR_BAD_ARGUMENT)
-        return refuse_names(serve, worker);
     if (status != BUSBAR_OK)
         return report_worker(status, worker);
+    if (make_program(&program, serve) != BUSBAR_OK)
+        return refuse(serve, busbar_last_error());
     serve->worker = worker;
-    return run_worker(serve);
+    status = export_program(serve, program);
+    busbar_worker_error(worker, text, sizeof text);
+    if (status == BUSBAR_BAD_ARGUMENT)
+        return refuse(serve, text);
+    return status == BUSBAR_OK ? run_worker(serve) : report_worker(status, worker);
 }
 
 static uint64_t count_cores(void)
@@ -258,7 +244,7 @@ int command_serve(struct cli *cli, int argc, char **argv)
         {"timeout", OPTION_TIME, &serve.timeout_ms, "TIME", "kill the program after that time", 0,
          0},
         {"max-output", OPTION_NUMBER, &serve.output_max, "BYTES",
-         "kill the program when it writes more; 16777216", 0, SIZE_MAX / 4},
+         "kill the program when it writes more; 16777216", 1, SIZE_MAX / 4},
     };
     const struct options options = {
         .usage = "serve [OPTION…] SERVICE [--] COMMAND [ARG…]",
@@ -272,6 +258,7 @@ int command_serve(struct cli *cli, int argc, char **argv)
         .most = -1,
         .rest_after = 2,
     };
+    char path[PATH_SIZE];
     struct arguments arguments;
     int code = options_parse(&options, cli, argc, argv, &arguments);
     if (code != OPTIONS_GO_ON)
@@ -280,7 +267,7 @@ int command_serve(struct cli *cli, int argc, char **argv)
     serve.argv = arguments.items + 1;
     serve.cli = cli;
     serve.endpoint = bus_endpoint(cli);
-    code = path_of_command(serve.argv[0], serve.path);
+    code = path_of_command(serve.argv[0], path);
     if (code != 0) {
         report(code == EXIT_CLASS_NOT_FOUND ? "%s: command not found" : "%s: not executable",
                serve.argv[0]);

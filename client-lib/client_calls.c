@@ -288,17 +288,22 @@ static void on_reset(void *owner, uint8_t command, uint64_t id)
     client_put_back(client, call);
 }
 
-/* Statuses of a later version, and those that never travel, are told as what they are. */
+/* Statuses of a later version, and those that never travel, are told as what they are. So is the
+ * loss of a broker: here it can only be that of a call which the worker made. */
 static void reply_refer(struct busbar_reply *reply, const struct packet *packet)
 {
     char text[64];
+    struct bytes error = packet->body;
     bool is_known = packet->status != BUSBAR_OK && packet->status < BUSBAR_FORKED &&
                     strcmp(busbar_status_name(packet->status), "UNKNOWN") != 0;
     enum busbar_fate fate = packet->fate <= BUSBAR_EXECUTED ? packet->fate : BUSBAR_MAYBE_EXECUTED;
     snprintf(text, sizeof text, "the broker answered with the unknown status %u", packet->status);
+    if (!is_known)
+        error = bytes_of_text(text);
+    else if (packet->status == BUSBAR_BROKER_LOST && error.size == 0)
+        error = bytes_of_text("the worker lost the broker of a call that it made");
     reply->retry_after = packet->timeout;
-    reply_fail(reply, is_known ? packet->status : BUSBAR_UNSUPPORTED, fate,
-               is_known ? packet->body : bytes_of_text(text));
+    reply_fail(reply, is_known ? packet->status : BUSBAR_UNSUPPORTED, fate, error);
 }
 
 static void on_packet(void *owner, const struct packet *packet, struct blob *frame,

@@ -8,6 +8,8 @@
 #include <busbar/client.h>
 #include <stdbool.h>
 
+#include "objects/lender.h"
+
 /* The brokers of one list of endpoints, counted. */
 struct link;
 
@@ -37,13 +39,27 @@ struct link_call {
     void *context;
 };
 
+/* The reply and, since it belongs to that, the client that it came by, lent until this is ended. */
+struct link_reply {
+    struct busbar_reply *reply; /* NULL if no call could be made: then there is nothing to end */
+    struct lent lent;
+    struct lender *broker;
+};
+void link_reply_fini(struct link_reply *reply);
+
 /*
  * Calls and waits. Tries the brokers of the list in order, beginning with the one that answered
  * last: the next one when a broker cannot be reached and nothing was executed. A handler's place in
  * its worker is given up while this waits (client-lib/place.h). Returns the status of the reply;
  * the reply is NULL only when no call could be made, and the outcome of the thread is set then.
  */
-enum busbar_status link_call(struct link *link, struct link_call *call, struct busbar_reply **ret)
+enum busbar_status link_call(struct link *link, struct link_call *call, struct link_reply *ret)
     __attribute__((warn_unused_result));
+
+/* Around any other wait of a handler's thread, such as the pause before a repetition: gives up its
+ * place, if it has one, and takes it again. False: too many wait already; it is kept. */
+struct place;
+bool link_leave(struct place **ret);
+void link_return(struct place **place);
 
 #endif

@@ -42,8 +42,13 @@ enum busbar_status marshal_arguments(struct marshal_item items[SIGNATURE_ITEMS_M
 void marshal_arguments_fini(struct marshal_item items[SIGNATURE_ITEMS_MAX],
                             const struct signature *signature, bool all);
 
+/* The owned ones alone, for arguments of a C caller: the function that they were for is not called. */
+void marshal_arguments_drop(const struct marshal_item items[SIGNATURE_ITEMS_MAX],
+                            const struct signature *signature);
+
 /* C results to the value of the call; frees what was owned, on failure too. BAD_REQUEST: a result
- * that no value can hold, such as a string that is not UTF-8. */
+ * that no value can hold, with a reason such as `the result is not UTF-8` or, of several, `result 2
+ * is not UTF-8`. */
 enum busbar_status marshal_results_value(struct busbar_value **ret,
                                          struct marshal_item items[SIGNATURE_ITEMS_MAX],
                                          const struct signature *signature,
@@ -57,19 +62,29 @@ enum busbar_status marshal_arguments_list(struct busbar_value **ret,
                                           char reason[MARSHAL_REASON_SIZE])
     __attribute__((warn_unused_result));
 
-/* The value of a call to C results, each in memory of its own from malloc, whether it is owned or
- * not; NULL for null. BAD_REQUEST: the value is not what the signature says. */
+/*
+ * The value of a call to C results, each in memory of its own from malloc, whether it is owned or
+ * not; of `as` the array and its strings are one piece, of `AS` each is one. NULL for null.
+ * BAD_REQUEST: the value is not what the signature says; the reason is as above.
+ */
 enum busbar_status marshal_results(struct marshal_item items[SIGNATURE_ITEMS_MAX],
                                    const struct signature *signature,
                                    const struct busbar_value *value,
                                    char reason[MARSHAL_REASON_SIZE])
     __attribute__((warn_unused_result));
 
-/* The checks of the first function for arguments that are C already: NULL, UTF-8. For calls that
- * need no values. */
+/* The same checks of arguments and results that are C already, for calls that need no values: NULL,
+ * UTF-8. They free nothing. */
 enum busbar_status marshal_check(const struct marshal_item items[SIGNATURE_ITEMS_MAX],
                                  const struct signature *signature, const char *method,
                                  char reason[MARSHAL_REASON_SIZE])
     __attribute__((warn_unused_result));
+enum busbar_status marshal_check_results(const struct marshal_item items[SIGNATURE_ITEMS_MAX],
+                                         const struct signature *signature,
+                                         char reason[MARSHAL_REASON_SIZE])
+    __attribute__((warn_unused_result));
+/* Frees the owned results. */
+void marshal_results_drop(const struct marshal_item items[SIGNATURE_ITEMS_MAX],
+                          const struct signature *signature);
 
 #endif

@@ -120,21 +120,29 @@ extern const struct settings_table command_function_table; /* signature argument
 extern const struct settings_table proxy_function_table;   /* signature idempotent text */
 extern const struct settings_table text_table;             /* a list of strings */
 
-/* Copies what code gave; false when out of memory, and then what was copied can be freed. */
+/* Copies what code gave; false when out of memory, and then what was copied can be freed. Some of it
+ * may be for other kinds: function_settings_trim frees what the table of this one has no row for. */
 bool function_settings_copy(struct function_settings **ret, size_t *ret_count,
                             const struct busbar_function *functions, size_t count);
+void function_settings_trim(struct function_settings *functions, size_t count,
+                            const struct settings_table *table);
 bool text_settings_copy(struct text_settings **ret, size_t *ret_count, const char *const *texts);
 
 /*
- * Checks name and signature of each and parses the signatures: `ret` receives an array for free().
- * `node` is the map of the file that has the key `functions`, or NULL. BAD_CONFIG with all errors.
+ * Checks name and signature of each and parses the signatures: `ret` receives an array for free();
+ * where no signature is given, an empty one without text. `node` is the map of the file that has the
+ * key `functions`, or NULL. BAD_CONFIG with all errors.
  */
 enum busbar_status function_settings_check(struct signature **ret,
                                            const struct function_settings *functions, size_t count,
                                            const struct settings_node *node,
                                            struct settings_errors *errors);
 
-/* For the constructors in code: the first error becomes this thread's outcome, and the errors are
+/* Where a key of a function stands; else where the function does; else all functions. NULL for code. */
+const struct settings_node *function_settings_node(const struct settings_node *node,
+                                                   const char *name, const char *key);
+
+/* For the constructors in code: the errors become this thread's outcome, one per line, and are
  * freed. Returns the status. */
 enum busbar_status object_errors_told(enum busbar_status status, struct settings_errors *errors);
 

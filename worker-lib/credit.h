@@ -17,6 +17,7 @@ struct credit {
     uint32_t threads;
     uint32_t fixed;    /* 0: adapted */
     uint32_t in_force; /* what the broker was told last; 1 before it was told anything */
+    uint32_t extra;    /* what it was told besides, for handlers that wait for calls of their own */
     uint32_t samples;
     uint64_t handler_ns; /* moving average of the time one handler takes */
 };

@@ -17,6 +17,7 @@ enum {
     BLOCKED_MS = 1,
     REOPEN_MS = 500,
     DRAINING_LOOK_MS = 100,
+    EXTRA_CREDIT_MS = 100,   /* how long it is kept when no handler is away any more */
     UNSETTLED_LOOK_MS = 500, /* a connection in between is looked at from time to time */
     CLOSE_LINGER_MS = 1000,
     GOODBYE_MS = 1000, /* how long the broker may take to say that no call is under way any more */
@@ -36,6 +37,22 @@ struct turn {
     struct request_list returns;
 };
 
+/*
+ * Handlers that wait for calls of their own count against the credit without taking anything: it is
+ * told higher by as many at once, and lower again only when that has lasted.
+ */
+static uint32_t plan_extra(struct busbar_worker *worker, struct turn *turn)
+{
+    uint64_t now_ms = worker->leader.now;
+    if (worker->away >= worker->credit.extra)
+        worker->extra_until = now_ms + EXTRA_CREDIT_MS;
+    else if (now_ms < worker->extra_until) {
+        turn->wait_ms = worker->extra_until - now_ms;
+        return worker->credit.extra;
+    }
+    return worker->away;
+}
+
 /* What the broker is told to send at most, as handlers have been, and as the one that runs is. */
 static void plan_credit(struct busbar_worker *worker, struct turn *turn, uint64_t now_ns)
 {
@@ -44,10 +61,12 @@ static void plan_credit(struct busbar_worker *worker, struct turn *turn, uint64_
                            ? now_ns - worker->started_ns
                            : 0;
     uint32_t wanted = credit_wanted(credit, busy_ns);
-    if (!worker->leader.in_session || !credit_is_off(credit, wanted))
+    uint32_t extra = plan_extra(worker, turn);
+    if (!worker->leader.in_session || (extra == credit->extra && !credit_is_off(credit, wanted)))
         return;
     credit->in_force = wanted;
-    turn->credit = wanted;
+    credit->extra = extra;
+    turn->credit = wanted + extra;
 }
 
 /* Calls that wait behind a handler that became slow move on, the last ones that came first, as far
@@ -109,7 +128,7 @@ static void plan(struct busbar_worker *worker, struct turn *turn)
     turn->heartbeat_lost = worker->heartbeat_lost.session != 0;
     turn->may_wait = !turn->heartbeat_lost &&
                      (worker->queue.count == 0 || worker->running >= worker->threads);
-    if (worker->queue.count > 0)
+    if (worker->queue.count > 0 && turn->wait_ms > QUEUED_LOOK_MS)
         turn->wait_ms = QUEUED_LOOK_MS;
 }
 

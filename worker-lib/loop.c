@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "worker-lib/leader.h"
+#include "worker-lib/place.h"
 #include "worker-lib/request.h"
 
 enum {
@@ -20,8 +21,7 @@ enum {
 
 static bool may_run(const struct busbar_worker *worker)
 {
-    return worker->queue.count > 0 && worker->running < worker->threads &&
-           worker->phase == WORKER_RUNNING;
+    return worker->queue.count > 0 && place_is_free(worker) && worker->phase == WORKER_RUNNING;
 }
 
 /* Has the connection been left alone for too long, with nobody to look after it? */
@@ -35,7 +35,7 @@ static bool turn_is_due(const struct busbar_worker *worker, uint64_t now_ns)
 static bool help_is_wanted(const struct busbar_worker *worker)
 {
     uint64_t handler_ns = worker->credit.handler_ns;
-    bool parallel = worker->queue.count > 0 && worker->running < worker->threads;
+    bool parallel = worker->queue.count > 0 && place_is_free(worker);
     if (worker->waiting == 0)
         return false;
     if (handler_ns >= LONG_HANDLER_NS)
@@ -47,8 +47,9 @@ static bool help_is_wanted(const struct busbar_worker *worker)
 }
 
 /* Runs the first request of the queue. `*now_ns` is the time if it is known, and 0 otherwise. */
-static void run_one(struct busbar_worker *worker, uint64_t *now_ns)
+static void run_one(struct handler_place *place, uint64_t *now_ns)
 {
+    struct busbar_worker *worker = place->worker;
     struct busbar_request *request = request_list_first(&worker->queue);
     uint64_t started_ns = *now_ns != 0 ? *now_ns : clock_ns();
     request_list_remove(&worker->queue, request);
@@ -60,13 +61,17 @@ static void run_one(struct busbar_worker *worker, uint64_t *now_ns)
         pthread_cond_signal(&worker->followers);
     worker_unlock(worker);
 
+    place->is_inside = true;
+    place->away_ns = 0;
     request_run(request, started_ns / 1000000);
+    place->is_inside = false;
     bool last = request_unref(request);
     *now_ns = clock_ns();
 
     worker_lock(worker);
     worker->running--;
-    credit_measure(&worker->credit, *now_ns - started_ns);
+    place_freed(worker);
+    credit_measure(&worker->credit, *now_ns - started_ns - place->away_ns);
     if (last)
         request_recycle(request);
 }
@@ -115,13 +120,14 @@ static void follow(struct busbar_worker *worker)
     worker->waiting--;
 }
 
-void worker_loop(struct busbar_worker *worker)
+static void loop(struct handler_place *place)
 {
+    struct busbar_worker *worker = place->worker;
     uint64_t now_ns = 0;
     worker_lock(worker);
     while (worker->phase != WORKER_ENDED) {
         if (may_run(worker) && !turn_is_due(worker, now_ns)) {
-            run_one(worker, &now_ns);
+            run_one(place, &now_ns);
             continue;
         }
         if (worker->led) {
@@ -133,4 +139,19 @@ void worker_loop(struct busbar_worker *worker)
         }
     }
     worker_unlock(worker);
+}
+
+/* An inline worker has no other thread that could run handlers meanwhile: its handlers keep their
+ * place. */
+void worker_loop(struct busbar_worker *worker)
+{
+    struct handler_place place;
+    handler_place_init(&place, worker);
+    if (worker->is_inline) {
+        loop(&place);
+        return;
+    }
+    struct place *before = place_set(&place.place);
+    loop(&place);
+    place_set(before);
 }

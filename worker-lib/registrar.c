@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "protocol/name.h"
+#include "worker-lib/tell.h"
 
 enum {
     BACKOFF_MS = 100, /* after a refusal that may pass; doubled each time */
@@ -107,7 +108,17 @@ static void refused(struct busbar_worker *worker, struct service *service,
     worker->refusal = final_status(packet->status);
 }
 
-/* With the lock held. Returns true if it was a refusal. */
+/* With the lock held, so that whoever sees the refusal sees its text, too. */
+static void keep_reason(struct busbar_worker *worker, const struct service *service,
+                        const struct packet *packet)
+{
+    size_t size = packet->body.size > WORKER_ERROR_SIZE ? WORKER_ERROR_SIZE : packet->body.size;
+    snprintf(worker->error, sizeof worker->error, "the broker refuses service %s: %s: %.*s",
+             service->name, busbar_status_name((enum busbar_status)packet->status), (int)size,
+             size == 0 ? "" : (const char *)packet->body.data);
+}
+
+/* With the lock held. Returns true if it was awaited. */
 static bool answered(struct busbar_worker *worker, struct service *service,
                      const struct packet *packet)
 {
@@ -120,9 +131,9 @@ static bool answered(struct busbar_worker *worker, struct service *service,
         service->backoff = 0;
     } else if (asked && packet->command == PACKET_REFUSED) {
         refused(worker, service, packet);
-        return true;
+        keep_reason(worker, service, packet);
     }
-    return false;
+    return left || asked;
 }
 
 void registrar_hear(struct busbar_worker *worker, const struct packet *packet)
@@ -135,15 +146,11 @@ void registrar_hear(struct busbar_worker *worker, const struct packet *packet)
     struct service *service = service_find_id(&worker->services, packet->id);
     if (service != NULL)
         snprintf(name, sizeof name, "%s", service->name);
-    bool refusal = service != NULL && answered(worker, service, packet);
+    bool awaited = service != NULL && answered(worker, service, packet);
     pthread_cond_broadcast(&worker->changed);
     worker_unlock(worker);
-    if (refusal)
-        worker_say(worker, "the broker refuses service %s: %s: %.*s", name,
-                   busbar_status_name((enum busbar_status)packet->status),
-                   packet->body.size > WORKER_ERROR_SIZE ? WORKER_ERROR_SIZE
-                                                         : (int)packet->body.size,
-                   (const char *)packet->body.data);
+    if (awaited)
+        tell_answer(worker, name, packet);
 }
 
 void registrar_reset(struct busbar_worker *worker)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "protocol/worker_error.h"
 #include "worker-lib/wake.h"
 
 void request_list_append(struct request_list *list, struct busbar_request *request)
@@ -215,19 +216,50 @@ enum busbar_status busbar_request_reply(struct busbar_request **request, struct 
     return status == BUSBAR_OK && cancelled ? BUSBAR_CANCELLED : status;
 }
 
-enum busbar_status busbar_request_fail(struct busbar_request **request, enum busbar_status status,
-                                       const char *text)
+/* The usual texts speak of a call of the reader's own; these are of one that the handler made. */
+static const char *failure_text(enum busbar_status status)
+{
+    static const struct {
+        enum busbar_status status;
+        const char *text;
+    } OF_ITS_CALL[] = {
+        {BUSBAR_NO_SERVICE, "the handler called a service that nobody exports"},
+        {BUSBAR_WORKER_LOST, "the worker that the handler called was lost"},
+        {BUSBAR_BROKER_LOST, "the broker that the handler called cannot be reached or was lost"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(OF_ITS_CALL); i++) {
+        if (status == OF_ITS_CALL[i].status)
+            return OF_ITS_CALL[i].text;
+    }
+    return busbar_status_text(status);
+}
+
+enum busbar_status request_fail(struct busbar_request **request, const struct failure *failure)
 {
     struct busbar_request *answered = STEAL(*request);
     if (answered == NULL)
         return BUSBAR_BAD_ARGUMENT;
-    struct failure failure = {
-        .status = status == BUSBAR_BAD_REQUEST ? BUSBAR_BAD_REQUEST : BUSBAR_APP_ERROR,
-        .fate = status == BUSBAR_BAD_REQUEST ? BUSBAR_NOT_EXECUTED : BUSBAR_EXECUTED,
-        .text = text == NULL ? busbar_status_text(status) : text,
+    struct worker_error error = worker_error_of(
+        failure->status < BUSBAR_FORKED ? (uint8_t)failure->status : BUSBAR_APP_ERROR,
+        (uint8_t)failure->fate);
+    struct failure told = {
+        .status = error.status,
+        .fate = error.fate,
+        .text = failure->text == NULL ? failure_text(error.status) : failure->text,
     };
     bool cancelled = answered->cancelled;
-    enum busbar_status result = answers_fail(&answered->worker->answers, answered->to, &failure);
+    enum busbar_status result = answers_fail(&answered->worker->answers, answered->to, &told);
     request_end(answered);
     return result == BUSBAR_OK && cancelled ? BUSBAR_CANCELLED : result;
+}
+
+enum busbar_status busbar_request_fail(struct busbar_request **request, enum busbar_status status,
+                                       const char *text)
+{
+    struct failure failure = {
+        .status = status,
+        .fate = status == BUSBAR_BROKER_LOST ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED,
+        .text = text,
+    };
+    return request_fail(request, &failure);
 }

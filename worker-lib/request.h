@@ -45,6 +45,11 @@ void request_run(struct busbar_request *request, uint64_t now_ms);
  * request itself is to be given to request_recycle. */
 bool request_unref(struct busbar_request *request);
 
+/* busbar_request_fail for who knows the fate of what the handler did: a status with the fate "not
+ * executed" in <busbar/worker.h> may be "maybe executed" as well, and BROKER_LOST either. A fate
+ * that cannot be is corrected. */
+enum busbar_status request_fail(struct busbar_request **request, const struct failure *failure);
+
 /* With the worker's lock held: out of `active` and into the spare ones. */
 void request_recycle(struct busbar_request *request);
 

@@ -28,6 +28,8 @@ void service_table_fini(struct service_table *table)
 
 static void service_free(struct service *service)
 {
+    if (service->context_free != NULL)
+        service->context_free(service->context);
     for (size_t i = 0; i < service->method_count; i++)
         free(service->methods[i].name);
     blob_unref(&service->registration);

@@ -40,7 +40,8 @@ struct service {
     atomic_uint references;
     char *name;
     void *context;
-    struct blob *registration; /* the body of REGISTER */
+    void (*context_free)(void *context); /* NULL, or once the worker has taken the service */
+    struct blob *registration;           /* the body of REGISTER */
     enum service_state state;
     bool indexed;     /* its methods are in the table's map */
     uint64_t id;      /* of the REGISTER or DEREGISTER sent last */

@@ -7,6 +7,7 @@
 #include "protocol/name.h"
 #include "worker-lib/registrar.h"
 #include "worker-lib/request.h"
+#include "worker-lib/tell.h"
 #include "worker-lib/wake.h"
 
 void session_put(struct busbar_worker *worker, enum packet_command command, uint64_t id)
@@ -66,6 +67,7 @@ static void on_opened(void *owner)
     worker_lock(worker);
     worker->sessions = leader->sessions;
     worker->credit.in_force = 1;
+    worker->credit.extra = 0;
     registrar_reset(worker);
     worker_unlock(worker);
     registrar_step(worker);
@@ -83,6 +85,7 @@ static void on_welcomed(void *owner)
     };
     worker->answers.body_limit = welcome->body_limit;
     heartbeat_set(&worker->heartbeat, &session);
+    tell_reached(worker);
 }
 
 static void on_lost(void *owner, const char *reason)
@@ -97,11 +100,13 @@ static void on_lost(void *owner, const char *reason)
     worker_unlock(worker);
     heartbeat_set(&worker->heartbeat, &none);
     worker_say(worker, "%s", reason);
+    tell_lost(worker, reason);
 }
 
 static void on_unreachable(void *owner, const char *reason)
 {
     worker_say(owner, "%s", reason);
+    tell_unreachable(owner, reason);
 }
 
 /* What was refused for want of a session belonged to the last one; the next one starts anew. */

@@ -11,7 +11,7 @@
 #include "worker-lib/loop.h"
 #include "worker-lib/request.h"
 #include "worker-lib/session.h"
-#include "worker-lib/thread.h"
+#include "worker-lib/threads.h"
 #include "worker-lib/wake.h"
 
 enum {
@@ -41,9 +41,10 @@ static void worker_set(struct busbar_worker *worker, const struct busbar_worker_
 {
     worker->is_inline = options->threads == BUSBAR_INLINE;
     worker->threads = worker->is_inline || options->threads == 0 ? 1 : options->threads;
-    worker->thread_count = worker->is_inline ? 1 : worker->threads + 1;
     worker->stop_timeout = options->stop_timeout_ms == 0 ? STOP_TIMEOUT_MS
                                                          : options->stop_timeout_ms;
+    worker->log = options->log;
+    worker->log_context = options->log_context;
     worker->services_at = UINT64_MAX;
     worker->references = 1;
     credit_init(&worker->credit, worker->threads, options->credit);
@@ -62,15 +63,15 @@ static void locks_init(struct busbar_worker *worker)
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->followers, &monotonic);
     pthread_cond_init(&worker->changed, &monotonic);
+    pthread_cond_init(&worker->places, &monotonic);
     pthread_condattr_destroy(&monotonic);
 }
 
 static enum busbar_status worker_fill(struct busbar_worker *worker, const char *endpoint)
 {
-    worker->all_threads = calloc(worker->thread_count, sizeof *worker->all_threads);
     bool made = service_table_init(&worker->services) &&
                 answers_init(&worker->answers, worker->wake_fd);
-    if (!made || worker->all_threads == NULL)
+    if (!made || !threads_init(worker))
         return BUSBAR_NO_MEMORY;
     if (worker->wake_fd < 0)
         return BUSBAR_SYSTEM;
@@ -107,6 +108,7 @@ static void worker_free(struct busbar_worker *worker)
     request_list_free(&worker->leader.spare);
     pthread_cond_destroy(&worker->followers);
     pthread_cond_destroy(&worker->changed);
+    pthread_cond_destroy(&worker->places);
     pthread_mutex_destroy(&worker->lock);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
@@ -126,36 +128,6 @@ static bool is_forked(const struct busbar_worker *worker)
     return fork_mark_is_forked(&worker->fork_mark);
 }
 
-/* With the lock held. */
-static size_t unfinished(const struct busbar_worker *worker)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < worker->thread_count && worker->all_threads != NULL; i++)
-        count += worker->all_threads[i].started && !worker->all_threads[i].finished;
-    return count;
-}
-
-/* Threads whose handlers do not return are left to themselves: they hold what they need. */
-static void threads_end(struct busbar_worker *worker)
-{
-    worker_lock(worker);
-    while (worker->phase == WORKER_RUNNING || worker->phase == WORKER_DRAINING ||
-           unfinished(worker) > worker->running)
-        pthread_cond_wait(&worker->changed, &worker->lock);
-    for (uint32_t i = 0; i < worker->thread_count && worker->all_threads != NULL; i++) {
-        struct worker_thread *thread = &worker->all_threads[i];
-        if (thread->started && !thread->finished) {
-            pthread_detach(thread->id);
-            thread->started = false;
-        }
-    }
-    worker_unlock(worker);
-    for (uint32_t i = 0; i < worker->thread_count && worker->all_threads != NULL; i++) {
-        if (worker->all_threads[i].started)
-            pthread_join(worker->all_threads[i].id, NULL);
-    }
-}
-
 void busbar_worker_destroy(struct busbar_worker **worker)
 {
     struct busbar_worker *destroyed = STEAL(*worker);
@@ -167,35 +139,6 @@ void busbar_worker_destroy(struct busbar_worker **worker)
     heartbeat_fini(&destroyed->heartbeat);
     connection_fini(&destroyed->leader.connection);
     worker_unref(destroyed);
-}
-
-static void *thread_run(void *argument)
-{
-    struct worker_thread *thread = argument;
-    struct busbar_worker *worker = thread->worker;
-    worker_loop(worker);
-    worker_lock(worker);
-    thread->finished = true;
-    pthread_cond_broadcast(&worker->changed);
-    worker_unlock(worker);
-    worker_unref(worker);
-    return NULL;
-}
-
-/* With the lock held, so that no thread sees less than all. */
-static bool threads_start(struct busbar_worker *worker)
-{
-    for (uint32_t i = 0; i < worker->thread_count; i++) {
-        struct worker_thread *thread = &worker->all_threads[i];
-        thread->worker = worker;
-        atomic_fetch_add(&worker->references, 1);
-        thread->started = thread_start(&thread->id, thread_run, thread);
-        if (!thread->started) {
-            atomic_fetch_sub(&worker->references, 1);
-            return false;
-        }
-    }
-    return true;
 }
 
 /* With the lock held: from NEW to RUNNING, or to ENDED if that fails. */
@@ -266,11 +209,30 @@ static bool is_ready(const struct busbar_worker *worker)
     return true;
 }
 
-enum busbar_status busbar_worker_wait_ready(struct busbar_worker *worker, uint32_t timeout_ms)
+static struct timespec due_in(uint32_t timeout_ms)
 {
     uint64_t due_ns = clock_ns() + (uint64_t)timeout_ms * 1000000;
-    struct timespec due = {.tv_sec = (time_t)(due_ns / 1000000000),
-                           .tv_nsec = (long)(due_ns % 1000000000)};
+    return (struct timespec){.tv_sec = (time_t)(due_ns / 1000000000),
+                             .tv_nsec = (long)(due_ns % 1000000000)};
+}
+
+enum busbar_status busbar_worker_wait(struct busbar_worker *worker, uint32_t timeout_ms)
+{
+    struct timespec due = due_in(timeout_ms);
+    int waited = 0;
+    if (is_forked(worker))
+        return BUSBAR_FORKED;
+    worker_lock(worker);
+    while (worker->phase != WORKER_ENDED && waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&worker->changed, &worker->lock, &due);
+    enum busbar_status status = worker->phase == WORKER_ENDED ? worker->result : BUSBAR_NOTHING;
+    worker_unlock(worker);
+    return status;
+}
+
+enum busbar_status busbar_worker_wait_ready(struct busbar_worker *worker, uint32_t timeout_ms)
+{
+    struct timespec due = due_in(timeout_ms);
     if (is_forked(worker))
         return BUSBAR_FORKED;
     enum busbar_status status = BUSBAR_NOTHING;
@@ -289,13 +251,15 @@ enum busbar_status busbar_worker_wait_ready(struct busbar_worker *worker, uint32
     return status;
 }
 
-/* With the lock held; takes the service. */
-static enum busbar_status service_add(struct busbar_worker *worker, struct service **service)
+/* With the lock held; takes the service, and its context if that was not refused. */
+static enum busbar_status service_add(struct busbar_worker *worker, struct service **service,
+                                      void (*context_free)(void *context))
 {
     if (worker->phase >= WORKER_DRAINING)
         return BUSBAR_DRAINING;
     if (service_find(&worker->services, (*service)->name) != NULL)
         return BUSBAR_CONFLICT;
+    (*service)->context_free = context_free;
     list_append(&worker->services.services, &(*service)->link);
     *service = NULL;
     worker->services_at = 0;
@@ -315,7 +279,7 @@ enum busbar_status busbar_worker_register(struct busbar_worker *worker,
         return status;
     }
     worker_lock(worker);
-    status = service_add(worker, &added);
+    status = service_add(worker, &added, service->context_free);
     worker_unlock(worker);
     if (status == BUSBAR_OK)
         wake_signal(worker->wake_fd);
@@ -366,7 +330,7 @@ void busbar_worker_stats(const struct busbar_worker *worker, struct busbar_worke
     ret->requests = worker->requests;
     ret->returned = worker->returned;
     ret->reconnects = worker->sessions > 0 ? worker->sessions - 1 : 0;
-    ret->credit = worker->credit.in_force;
+    ret->credit = worker->credit.in_force + worker->credit.extra;
     worker_unlock(locked);
     pthread_mutex_lock(&locked->answers.lock);
     ret->replies = worker->answers.replies;

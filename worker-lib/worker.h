@@ -56,9 +56,10 @@ struct leader {
     uint64_t sessions; /* opened so far: the number of the current one */
     bool in_session;
     uint64_t greeting_since;
-    bool draining; /* what arrives goes back */
-    size_t room;   /* for requests that arrive in this turn */
-    bool blocked;  /* libzmq takes nothing at present */
+    bool draining;         /* what arrives goes back */
+    size_t room;           /* for requests that arrive in this turn */
+    bool unreachable_told; /* and not reached since */
+    bool blocked;          /* libzmq takes nothing at present */
 };
 
 struct busbar_worker {
@@ -68,6 +69,8 @@ struct busbar_worker {
     bool is_inline;
     uint32_t stop_timeout;
     int wake_fd; /* ends the leader's poll */
+    busbar_worker_log_fn *log;
+    void *log_context;
 
     atomic_uint references; /* the handle, each thread, each request kept by the application */
     atomic_bool stop_wanted;
@@ -78,6 +81,7 @@ struct busbar_worker {
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t followers;
     pthread_cond_t changed; /* phase, thread or service states */
+    pthread_cond_t places;  /* handlers that come back from a call of their own */
     enum worker_phase phase;
     enum busbar_status result;  /* of busbar_worker_run */
     enum busbar_status refusal; /* a final one ends the worker */
@@ -89,14 +93,17 @@ struct busbar_worker {
     struct request_list active; /* running, or kept by the application */
     struct request_list spare;
     struct credit credit;
-    uint32_t running;    /* handlers */
-    uint64_t started_ns; /* when the last handler began */
-    uint64_t traffic_ns; /* when requests came in last */
-    uint64_t turn_ns;    /* when the leader's last turn ended */
-    unsigned since_turn; /* requests run since then */
-    bool led;            /* there is a leader */
-    unsigned waiting;    /* followers */
-    bool watched;        /* one of them wakes by itself, to take over from a slow handler */
+    uint32_t running;     /* handlers that have a place */
+    uint32_t away;        /* handlers that wait for a call of their own; see place.h */
+    uint32_t returning;   /* of those: their call has ended, they wait for a place */
+    uint64_t started_ns;  /* when the last handler began */
+    uint64_t extra_until; /* ms: how long credit.extra stays at least */
+    uint64_t traffic_ns;  /* when requests came in last */
+    uint64_t turn_ns;     /* when the leader's last turn ended */
+    unsigned since_turn;  /* requests run since then */
+    bool led;             /* there is a leader */
+    unsigned waiting;     /* followers */
+    bool watched;         /* one of them wakes by itself, to take over from a slow handler */
 
     struct service_table services;
     uint64_t services_at; /* ms: when something is to be said to the broker about them */
@@ -109,7 +116,7 @@ struct busbar_worker {
     uint64_t returned;
     uint64_t sessions;
 
-    uint32_t thread_count;
+    uint32_t thread_count; /* that were started */
     struct worker_thread *all_threads;
 };
 

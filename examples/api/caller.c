@@ -1,6 +1,6 @@
 /*
- * Keeps a few calls of the greeter under way at once and counts their outcomes.
- * Usage: caller CALLS. Exit code 0 if each call had one outcome and each was OK.
+ * Keeps a few calls of a greeter under way at once and counts their outcomes.
+ * Usage: caller CALLS [SERVICE]. Exit code 0 if each call had one outcome and each was OK.
  */
 #include <busbar/client.h>
 #include <stdio.h>
@@ -17,13 +17,14 @@ struct counts {
     unsigned long by_status[STATUSES];
 };
 
-static enum busbar_status start(struct busbar_client *client, struct counts *counts)
+static enum busbar_status start(struct busbar_client *client, const char *service,
+                                struct counts *counts)
 {
     char text[64];
     snprintf(text, sizeof text, "call %lu", counts->sent);
     struct busbar_value *arguments = busbar_value_list();
     struct busbar_value *argument = busbar_value_text(text);
-    struct busbar_call call = {.service = "greeter", .method = "get_data"};
+    struct busbar_call call = {.service = service, .method = "get_data"};
 
     enum busbar_status status = busbar_value_append(arguments, &argument);
     if (status == BUSBAR_OK)
@@ -50,13 +51,14 @@ static void count(struct counts *counts, const struct busbar_reply *reply)
     }
 }
 
-static void run(struct busbar_client *client, struct counts *counts, unsigned long calls)
+static void run(struct busbar_client *client, const char *service, struct counts *counts,
+                unsigned long calls)
 {
     enum busbar_status status = BUSBAR_OK;
     while (counts->outcomes < calls) {
         while (status == BUSBAR_OK && counts->sent < calls &&
                counts->sent - counts->outcomes < AT_ONCE)
-            status = start(client, counts);
+            status = start(client, service, counts);
         struct busbar_reply *reply = NULL;
         if (busbar_client_wait(client, 10000, &reply) != BUSBAR_OK)
             break;
@@ -72,7 +74,7 @@ int main(int argc, char **argv)
     unsigned long calls = argc > 1 ? strtoul(argv[1], NULL, 10) : 1000;
     if (busbar_client_new(&client, NULL) != BUSBAR_OK)
         return 1;
-    run(client, &counts, calls);
+    run(client, argc > 2 ? argv[2] : "greeter", &counts, calls);
     busbar_client_destroy(&client);
 
     unsigned long ok = counts.by_status[BUSBAR_OK], lost = counts.by_status[BUSBAR_WORKER_LOST];

@@ -261,7 +261,7 @@ static void the_bus_tells_of_services_methods_and_counters(void **state)
     start_worker(kit);
     struct kit_process *busbar = kit_run(kit, "busbar", "services", NULL);
     KIT_CODE(busbar, 0);
-    KIT_CONTAINS(busbar->out, "test           2       14       0        0\n");
+    KIT_CONTAINS(busbar->out, "test           2       15       0        0\n");
     busbar = kit_run(kit, "busbar", "services", "--json", NULL);
     KIT_CONTAINS(busbar->out, "\"service\"");
     busbar = kit_run(kit, "busbar", "describe", "test", NULL);
@@ -286,7 +286,7 @@ static void check_judges_a_file_and_broker_runs_busbard(void **state)
     const char *bad = kit_file(kit, "bad.yaml", "bind:\n  - tcp://127.0.0.1:*\nbund: 1\n");
     struct kit_process *judged = kit_run(kit, "busbar", "check", good, NULL);
     KIT_CODE(judged, 0);
-    KIT_CONTAINS(judged->out, "good.yaml: ok\n");
+    KIT_CONTAINS(judged->out, "bind:\n");
     struct kit_process *busbar = kit_run(kit, "busbar", "check", bad, NULL);
     KIT_CODE(busbar, 2);
     KIT_CONTAINS(busbar->err, "bad.yaml:3:1: ");

@@ -18,12 +18,12 @@ if [ -n "${BUSBAR_SANITIZE:-}" ]; then
     finish
 fi
 
-# block NAME: the lines of the code block that is marked with it.
+# block NAME [PAGE]: the lines of the code block that is marked with it.
 block() {
     awk -v mark="$1" '
         /^```/ && inside { exit }
         inside
-        /^```/ && $2 == mark { inside = 1 }' README.md
+        /^```/ && $2 == mark { inside = 1 }' "${2:-README.md}"
 }
 
 # wait_for COMMAND…: at most 10 s.
@@ -63,8 +63,9 @@ install_tree() {
 }
 
 compile() {
-    block worker.c >"$scratch/worker.c"
-    block client.c >"$scratch/client.c"
+    for file in greeter.c client.c local.yaml server.yaml client.yaml; do
+        block $file >"$scratch/$file"
+    done
     block compile >"$scratch/compile"
     (cd "$scratch" && PKG_CONFIG_PATH=$scratch/usr/lib/pkgconfig bash -e compile)
 }
@@ -74,13 +75,13 @@ each_says_hello() {
     block hello >"$scratch/hello"
     (cd "$scratch" && PATH=$BUSBAR_BUILD:$PATH LD_LIBRARY_PATH=$scratch/usr/lib bash -e hello) |
         tee "$scratch/said"
-    [ "$(grep -o 'Hello, world!' "$scratch/said" | wc -l)" -eq 2 ] &&
-        [ "$(wc -l <"$scratch/hello")" -eq 2 ]
+    [ "$(grep -cx 'Hello, world!' "$scratch/said")" -eq 3 ] &&
+        [ "$(wc -l <"$scratch/hello")" -eq 3 ]
 }
 
 client_fails_with_a_message() {
     ! BUSBAR_BROKER=tcp://127.0.0.1:1 LD_LIBRARY_PATH=$scratch/usr/lib "$scratch/client" \
-        2>"$scratch/failed" && grep -q '^client: .*tcp://127.0.0.1:1 ' "$scratch/failed"
+        "$scratch/client.yaml" 2>"$scratch/failed" && grep -q '^client: .*tcp://127.0.0.1:1 ' "$scratch/failed"
 }
 
 staged() {
@@ -94,7 +95,7 @@ build_as_it_says() {
 
 # In the source tree, as a reader would; the two programs are written elsewhere.
 link_statically() {
-    block static | staged | sed -e "s|worker worker.c|$scratch/static $scratch/worker.c|" |
+    block static docs/building.md | staged | sed -e "s|client client.c|$scratch/static $scratch/client.c|" |
         bash -e -o pipefail
 }
 
@@ -126,13 +127,14 @@ check "terminal 3: the words of the README are counted" \
     grep -qx " *$(wc -w <README.md)" "$scratch/third"
 check "terminal 3: words given on the command line are counted" grep -qx ' *4' "$scratch/third"
 
-check "its programs are short" is_small worker.c
+check "its library is short" is_small greeter.c
 check "its client is short" is_small client.c
 check "the tree installs" install_tree
 check "its programs compile as it says" compile
-LD_LIBRARY_PATH=$scratch/usr/lib "$scratch/worker" &
+(cd "$scratch" && exec "$BUSBAR_BUILD/busbar" worker server.yaml 2>worker.log) &
 pids+=($!)
-check "its client and busbar get an answer from its worker" wait_for each_says_hello
+check "its worker starts" wait_for grep -q running "$scratch/worker.log"
+check "its client and busbar get an answer, wherever the object is" wait_for each_says_hello
 check "its client says on stderr that it failed, and exits with 1" client_fails_with_a_message
 check "its commands for building work" build_as_it_says
 check "its commands for static linking work" link_statically

@@ -5,15 +5,15 @@
 
 # All internals, and some names that must be there even if the list came out empty.
 {
-    for part in client worker; do
+    for part in client worker broker; do
         nm -g --defined-only "$BUSBAR_BUILD/parts/$part.o" | awk '{ print $NF }'
     done
     printf '%s\n' registry_find packet_decode list_init
 } | grep -v -e '^busbar_' -e '[^A-Za-z0-9_]' | sort -u >"$scratch/names"
 
 program() {
-    echo '#include <busbar/client.h>'
-    echo '#include <busbar/worker.h>'
+    echo '#include <busbar/app.h>'
+    echo '#include <busbar/broker.h>'
     echo 'static int calls;'
     sed 's/.*/int &(void); int &(void) { return ++calls; }/' "$scratch/names"
     cat <<'C'
@@ -23,6 +23,9 @@ static int use_the_libraries(void)
     const struct busbar_worker_options worker_options = {.broker = "inproc://nobody"};
     struct busbar_client *client = NULL;
     struct busbar_worker *worker = NULL;
+    const struct busbar_broker_options broker_options = {.endpoint = "tcp://127.0.0.1:*"};
+    struct busbar_broker *broker = NULL;
+    struct busbar_app *app = NULL;
     struct busbar_value *value = busbar_value_list();
     struct busbar_value *element = busbar_value_text("x");
     struct busbar_value *back = NULL;
@@ -34,7 +37,13 @@ static int use_the_libraries(void)
                  busbar_value_decode(&back, data, size, NULL) != BUSBAR_OK ||
                  !busbar_value_equal(value, back) ||
                  busbar_client_new(&client, &client_options) != BUSBAR_OK ||
-                 busbar_worker_new(&worker, &worker_options) != BUSBAR_OK;
+                 busbar_worker_new(&worker, &worker_options) != BUSBAR_OK ||
+                 busbar_broker_new(&broker, &broker_options, NULL, 0) != BUSBAR_OK ||
+                 busbar_app_new(&app) != BUSBAR_OK ||
+                 busbar_app_embed(app, "tcp://127.0.0.1:*") != BUSBAR_OK ||
+                 busbar_app_start(app) != BUSBAR_OK;
+    busbar_app_destroy(&app);
+    busbar_broker_destroy(&broker);
     busbar_worker_destroy(&worker);
     busbar_client_destroy(&client);
     busbar_value_destroy(&value);
@@ -71,17 +80,18 @@ C
 link() {
     local kind=$1
     shift
-    "${CC:-cc}" -std=gnu11 -fno-builtin -Iprotocol/include -Iclient-lib/include \
-        -Iworker-lib/include -o "$scratch/$kind" "$scratch/program.c" "$@" \
-        $(pkg-config --libs libzmq yaml-0.1 msgpack 2>/dev/null ||
-            pkg-config --libs libzmq yaml-0.1 msgpack-c) -pthread -ldl
+    "${CC:-cc}" -std=gnu11 -fno-builtin $(printf -- '-I%s ' */include) \
+        -o "$scratch/$kind" "$scratch/program.c" "$@" \
+        $(pkg-config --libs libzmq yaml-0.1 libffi msgpack 2>/dev/null ||
+            pkg-config --libs libzmq yaml-0.1 libffi msgpack-c) -pthread -ldl
 }
 
 check "there are internals to collide with" test "$(wc -l <"$scratch/names")" -ge 20
 check "a program that defines our internal names links with the archives" \
-    link static "$BUSBAR_BUILD/libbusbar-worker.a" "$BUSBAR_BUILD/libbusbar-client.a"
+    link static "$BUSBAR_BUILD"/libbusbar-{worker,client,broker}.a
 check "it gets its own functions and working libraries" timeout 20 "$scratch/static"
 check "a program that defines our internal names links with the shared libraries" \
-    link shared -L"$BUSBAR_BUILD" -Wl,-rpath,"$BUSBAR_BUILD" -lbusbar-worker -lbusbar-client
+    link shared -L"$BUSBAR_BUILD" -Wl,-rpath,"$BUSBAR_BUILD" -lbusbar-worker -lbusbar-client \
+    -lbusbar-broker
 check "it gets its own functions and working shared libraries" timeout 20 "$scratch/shared"
 finish

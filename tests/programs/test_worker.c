@@ -83,6 +83,16 @@ static void refuse(struct busbar_request **request, void *context)
     busbar_request_fail(request, BUSBAR_BAD_REQUEST, "refused by the handler");
 }
 
+/* Fails with the status that the body is the number of. */
+static void report(struct busbar_request **request, void *context)
+{
+    char text[TEXT_SIZE];
+    (void)context;
+    tell(*request);
+    read_text(*request, text);
+    busbar_request_fail(request, (enum busbar_status)strtol(text, NULL, 10), NULL);
+}
+
 /* Answers as many bytes as the body says. */
 static void large(struct busbar_request **request, void *context)
 {
@@ -132,6 +142,7 @@ static const struct busbar_method methods[] = {
     {"sleep_again", sleep_long, NULL, "sleeps some ms", BUSBAR_IDEMPOTENT},
     {"fail", fail, NULL, NULL, 0},
     {"refuse", refuse, NULL, NULL, 0},
+    {"report", report, NULL, "fails with a status, told on stdout", BUSBAR_IDEMPOTENT},
     {"large", large, NULL, NULL, 0},
     {"pid", pid, NULL, NULL, 0},
     {"hello", hello, ">s", NULL, 0},

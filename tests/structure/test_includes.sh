@@ -9,9 +9,9 @@ protocol: base
 settings: base
 transport: protocol base
 client-lib: transport protocol settings base
-objects: client-lib/place.h protocol settings base
+objects: client-lib/endpoint.h client-lib/fork_mark.h client-lib/place.h protocol settings base
 worker-lib: client-lib/connection.h client-lib/body.h client-lib/context.h client-lib/fork_mark.h client-lib/place.h transport protocol base
-app: objects worker-lib/request.h protocol settings base
+app: objects client-lib/endpoint.h worker-lib/request.h worker-lib/thread.h protocol settings base
 broker: transport protocol settings base
 cli:
 examples:
@@ -26,7 +26,7 @@ yaml.h: settings tests
 msgpack.h: protocol tests
 jansson.h: cli tests
 cmocka.h: tests
-ffi.h: objects tests
+ffi.h: objects tests bench
 busbar/client.h: client-lib objects worker-lib cli examples tests bench
 busbar/object.h: objects app cli examples tests bench
 busbar/worker.h: worker-lib app cli examples tests bench

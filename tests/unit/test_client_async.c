@@ -312,49 +312,6 @@ static void destroying_cancels_what_is_outstanding(void **state)
     assert_int_equal(fixture->last_status, BUSBAR_CANCELLED);
 }
 
-/* Statuses and fates as a broker may send them, whatever it may be. */
-static void errors_of_the_broker_are_handed_on_as_they_are(void **state)
-{
-    static const struct {
-        uint8_t status;
-        uint8_t fate;
-        enum busbar_status seen;
-        enum busbar_fate seen_fate;
-    } cases[] = {
-        {BUSBAR_NO_SERVICE, 0, BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_NO_METHOD, 0, BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_BUSY, 0, BUSBAR_BUSY, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_EXPIRED, 0, BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_TIMEOUT, 1, BUSBAR_TIMEOUT, BUSBAR_MAYBE_EXECUTED},
-        {BUSBAR_WORKER_LOST, 1, BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED},
-        {BUSBAR_RESULT_TOO_LARGE, 2, BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED},
-        {BUSBAR_DRAINING, 0, BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_UNSUPPORTED, 0, BUSBAR_UNSUPPORTED, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_OK, 2, BUSBAR_UNSUPPORTED, BUSBAR_EXECUTED},
-        {63, 0, BUSBAR_UNSUPPORTED, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_FORKED, 0, BUSBAR_UNSUPPORTED, BUSBAR_NOT_EXECUTED},
-        {255, 15, BUSBAR_UNSUPPORTED, BUSBAR_MAYBE_EXECUTED},
-    };
-    struct fixture *fixture = *state;
-    open_session(fixture);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct busbar_reply *reply = NULL;
-        uint64_t id = start(fixture, &echo);
-        (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
-        fake_broker_send(&fixture->broker, &(struct packet){.command = PACKET_ERROR,
-                                                            .id = id,
-                                                            .timeout = 250,
-                                                            .status = cases[i].status,
-                                                            .fate = cases[i].fate});
-        assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
-        assert_int_equal(busbar_reply_status(reply), cases[i].seen);
-        assert_int_equal(busbar_reply_fate(reply), cases[i].seen_fate);
-        assert_int_equal(busbar_reply_retry_after(reply), 250);
-        assert_string_not_equal(busbar_reply_error(reply), "");
-        busbar_reply_destroy(&reply);
-    }
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -372,7 +329,6 @@ int main(void)
         TEST(cancelling_an_unsent_call_ends_it_at_once),
         TEST(cancelling_a_sent_call_asks_the_broker),
         TEST(destroying_cancels_what_is_outstanding),
-        TEST(errors_of_the_broker_are_handed_on_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

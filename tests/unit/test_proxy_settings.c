@@ -39,7 +39,8 @@ static enum busbar_status make(struct busbar_object **ret, const char *text, cha
 static void dump(const struct busbar_object *object, char text[1000])
 {
     FILE *out = fmemopen(text, 1000, "w");
-    object->class->dump(object, 0, out);
+    if (object != NULL)
+        object->class->dump(object, 0, out);
     fclose(out);
 }
 

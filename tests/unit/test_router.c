@@ -245,33 +245,81 @@ static void a_draining_broker_refuses_new_calls(void **state)
     assert_int_equal(rig_last(&client, PACKET_REPLY)->packet.id, 1);
 }
 
+/* The worker has a call of greeter.hello, and answers it with an error. */
+static void fail_call(uint64_t id, uint8_t status, uint8_t fate)
+{
+    rig_call(&client, id, "greeter", "hello");
+    struct packet error = {.command = PACKET_ERROR,
+                           .id = rig_last(&worker, PACKET_CALL)->packet.id,
+                           .status = status,
+                           .fate = fate,
+                           .body = bytes_of_text("why")};
+    router_reply(&rig.router, &worker, &error, NULL, rig.now);
+    assert_string_equal(rig_last(&client, PACKET_ERROR)->body, "why");
+}
+
 static void errors_of_workers_are_passed_on_as_what_they_may_be(void **state)
 {
+    enum { NOT = BUSBAR_NOT_EXECUTED, MAYBE = BUSBAR_MAYBE_EXECUTED, DONE = BUSBAR_EXECUTED };
     static const struct {
         uint8_t told;
         uint8_t status;
-        uint8_t fate;
+        uint8_t fates[3]; /* where the worker wrote 0, 1, 7 */
     } CASES[] = {
-        {BUSBAR_APP_ERROR, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
-        {BUSBAR_BAD_REQUEST, BUSBAR_BAD_REQUEST, BUSBAR_NOT_EXECUTED},
-        {BUSBAR_RESULT_TOO_LARGE, BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED},
-        {BUSBAR_NO_SERVICE, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
-        {BUSBAR_OK, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
-        {200, BUSBAR_APP_ERROR, BUSBAR_EXECUTED},
+        {BUSBAR_APP_ERROR, BUSBAR_APP_ERROR, {DONE, DONE, DONE}},
+        {BUSBAR_RESULT_TOO_LARGE, BUSBAR_RESULT_TOO_LARGE, {DONE, DONE, DONE}},
+        {BUSBAR_BAD_REQUEST, BUSBAR_BAD_REQUEST, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_NO_METHOD, BUSBAR_NO_METHOD, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_EXPIRED, BUSBAR_EXPIRED, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_NO_SERVICE, BUSBAR_NO_SERVICE, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_NO_MEMBERS, BUSBAR_NO_MEMBERS, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_BUSY, BUSBAR_BUSY, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_DENIED, BUSBAR_DENIED, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_TOO_LARGE, BUSBAR_TOO_LARGE, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_DRAINING, BUSBAR_DRAINING, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_BROKER_LOST, BUSBAR_BROKER_LOST, {NOT, MAYBE, MAYBE}},
+        {BUSBAR_WORKER_LOST, BUSBAR_WORKER_LOST, {MAYBE, MAYBE, MAYBE}},
+        {BUSBAR_POISONED, BUSBAR_POISONED, {MAYBE, MAYBE, MAYBE}},
+        {BUSBAR_CANCELLED, BUSBAR_CANCELLED, {MAYBE, MAYBE, MAYBE}},
+        {BUSBAR_TIMEOUT, BUSBAR_TIMEOUT, {MAYBE, MAYBE, MAYBE}},
+        {BUSBAR_UNSUPPORTED, BUSBAR_APP_ERROR, {DONE, DONE, DONE}},
+        {BUSBAR_CONFLICT, BUSBAR_APP_ERROR, {DONE, DONE, DONE}},
+        {BUSBAR_OK, BUSBAR_APP_ERROR, {DONE, DONE, DONE}},
+        {BUSBAR_FORKED, BUSBAR_APP_ERROR, {DONE, DONE, DONE}},
+        {200, BUSBAR_APP_ERROR, {DONE, DONE, DONE}},
     };
+    static const uint8_t WRITTEN[] = {0, 1, 7};
     (void)state;
     assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
-        rig_call(&client, i, "greeter", "hello");
-        struct packet error = {.command = PACKET_ERROR,
-                               .id = rig_last(&worker, PACKET_CALL)->packet.id,
-                               .status = CASES[i].told,
-                               .fate = 7,
-                               .body = bytes_of_text("why")};
-        router_reply(&rig.router, &worker, &error, NULL, rig.now);
-        rig_expect_error(&client, CASES[i].status, CASES[i].fate);
-        assert_string_equal(rig_last(&client, PACKET_ERROR)->body, "why");
+        for (size_t j = 0; j < ARRAY_SIZE(WRITTEN); j++) {
+            fail_call(10 * i + j, CASES[i].told, WRITTEN[j]);
+            rig_expect_error(&client, CASES[i].status, CASES[i].fates[j]);
+        }
     }
+}
+
+/* They are of a call that its handler made: this one is not given to another worker. */
+static void what_a_worker_says_of_its_own_calls_ends_this_one_and_nothing_else(void **state)
+{
+    static const uint8_t STATUSES[] = {BUSBAR_NO_SERVICE, BUSBAR_NO_MEMBERS,  BUSBAR_BUSY,
+                                       BUSBAR_DRAINING,   BUSBAR_WORKER_LOST, BUSBAR_BROKER_LOST};
+    (void)state;
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    assert_int_equal(rig_export(&second, "greeter", GREETER), BUSBAR_OK);
+    for (size_t i = 0; i < ARRAY_SIZE(STATUSES); i++) {
+        rig_call(&client, i, "greeter", "again");
+        struct peer *has_it = worker.load > 0 ? &worker : &second;
+        struct packet error = {.command = PACKET_ERROR,
+                               .id = rig_last(has_it, PACKET_CALL)->packet.id,
+                               .status = STATUSES[i]};
+        router_reply(&rig.router, has_it, &error, NULL, rig.now);
+        assert_int_equal(rig_count(&client, PACKET_ERROR), i + 1);
+        assert_int_equal(rig_count(&worker, PACKET_CALL) + rig_count(&second, PACKET_CALL), i + 1);
+        assert_int_equal(worker.load + second.load, 0);
+    }
+    assert_int_equal(rig.counters.outcome_worker_error, ARRAY_SIZE(STATUSES));
+    assert_int_equal(rig.counters.outcome_no_service + rig.counters.outcome_busy, 0);
 }
 
 int main(void)
@@ -293,6 +341,7 @@ int main(void)
         TEST(deregistering_one_service_leaves_the_other),
         TEST(a_draining_broker_refuses_new_calls),
         TEST(errors_of_workers_are_passed_on_as_what_they_may_be),
+        TEST(what_a_worker_says_of_its_own_calls_ends_this_one_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

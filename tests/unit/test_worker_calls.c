@@ -71,7 +71,7 @@ static void refuse(struct busbar_request **request, void *context)
 static void complain(struct busbar_request **request, void *context)
 {
     struct state *state = context;
-    state->status = (int)busbar_request_fail(request, BUSBAR_BUSY, "out of paper");
+    state->status = (int)busbar_request_fail(request, BUSBAR_CONFLICT, "out of paper");
 }
 
 static void keep(struct busbar_request **request, void *context)

@@ -3,6 +3,7 @@
 #define BUSBAR_BROKER_H
 
 #include <busbar/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -22,6 +23,9 @@ struct busbar_broker_options {
      * `fields` are `key=value …`. Runs on the thread that calls the functions below. */
     void (*log)(void *context, const char *level, const char *event, const char *fields);
     void *context;
+    /* Must be true for an endpoint that other machines can reach: there is no encryption, and
+     * whoever can connect can call and export everything. */
+    bool allow_plaintext;
     void *reserved[4];
 };
 

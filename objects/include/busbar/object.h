@@ -84,13 +84,16 @@ enum busbar_status busbar_call(struct busbar_object *object, const char *method,
  * After s, S, y, Y, y4, Y4, as and AS, a '?' allows NULL as an argument, which is null on the bus;
  * otherwise NULL is BAD_REQUEST. A result may always be NULL, and is null then.
  * After '>' letters with '*' before them are results through pointers, for which the function has
- * further arguments, after all others: "d>d*i" is `double frexp(double, int *)`. With several
- * results the value of the call is the list of them. '*' goes with b i u l d f s S.
+ * further arguments, after all others, the size of a `y` included: "d>d*i" is
+ * `double frexp(double, int *)`, "s>y*i" is `const void *read(const char *, size_t *, int *)`. With
+ * several results the value of the call is the list of them. '*' goes with b i u l d f s S.
  * Without a result the function returns void, and the value of the call is null.
  *
  * Values that do not fit are refused alike wherever the object is: an integer out of range, a
  * string that is not UTF-8 or, for s, S, as and AS, has a NUL inside. A double or float takes an
- * integer that it can hold exactly. NaN and infinities are values as others are.
+ * integer that it can hold exactly, a float every finite double of at most FLT_MAX, which it rounds.
+ * Bytes take a STRING as well, since JSON has no other. NaN and infinities are values as others are.
+ * A function whose result is not UTF-8 has run: APP_ERROR, executed.
  */
 
 /*
@@ -102,8 +105,9 @@ enum busbar_status busbar_call(struct busbar_object *object, const char *method,
  *
  * The outcome of each call is in busbar_last_status(); a call that failed returns 0, NULL or NaN.
  * Results, local or remote alike: `s`, `y`, `y4` and `as` live until this thread's next call
- * through the same function pointer; `S`, `Y`, `Y4` and `AS` are for free(), `v` for
- * busbar_value_destroy().
+ * through the same function pointer, or the end of the thread or the object; `S`, `Y`, `Y4` and
+ * `AS` are for free(), `v` for busbar_value_destroy(). A NULL where a result or its size should be
+ * written to is BAD_REQUEST.
  */
 void *busbar_function(struct busbar_object *object, const char *method);
 
@@ -152,14 +156,18 @@ enum busbar_status busbar_library_new(struct busbar_object **ret,
  * `functions` it has one method, "run", of signature "y>y". A method takes nothing or one `y` or
  * `s`, and gives nothing or one `y` or `s`; of an `s` the newline at its end is left out. An exit
  * code other than 0 is APP_ERROR with the end of its stderr. It runs in a process group that is
- * killed when the call is cancelled or its time is over.
+ * killed when the call is cancelled or its time is over, and when the program itself has ended.
+ * In a process that ignores SIGCHLD, or takes the ends of children that are not its own, it is not
+ * known how a program ended: APP_ERROR, maybe executed.
  */
 struct busbar_command_options {
     const char *const *words;       /* program and arguments, NULL-terminated; needed */
-    const char *const *environment; /* name, value, …, NULL: besides the one of this process */
+    const char *const *environment; /* name, value, …, NULL: over the one of this process, as that
+                                       is when a call is made */
     const char *directory;          /* to run in; default: the one of this process */
     uint32_t timeout_ms;            /* of one run, whatever the deadline of the call; 0: none */
-    uint32_t concurrency;           /* at once, others wait for their turn; 0: as many as called */
+    uint32_t concurrency;           /* at once, others wait for their turn until their deadline, then
+                                       they are EXPIRED; 0: as many as called */
     uint64_t output_limit;          /* bytes of stdout, beyond: RESULT_TOO_LARGE; default 16 MiB */
     const struct busbar_function *functions;
     size_t function_count;
@@ -191,17 +199,25 @@ enum busbar_status busbar_proxy_new(struct busbar_object **ret,
     __attribute__((warn_unused_result));
 
 /*
- * Several objects as one: each call goes to the next member. A member that fails in transport
- * (BROKER_LOST, NO_SERVICE, NO_MEMBERS, DRAINING) is set aside and probed from time to time until
- * it can be reached again; the call goes on to the next, unless it may have been executed and the
- * method is not idempotent. Errors of the application set nobody aside. NO_MEMBERS if every member
- * was tried or is set aside, or there is none.
+ * Several objects as one: each call goes to the next member, beginning with the first. A member that
+ * fails in transport (BROKER_LOST, NO_SERVICE, NO_MEMBERS, DRAINING, or a TIMEOUT of a call that never
+ * left) is set aside and probed from time to time until it can be reached again. After such a failure,
+ * and after BUSY, NO_METHOD, FORKED and WORKER_LOST, which set nobody aside, the call goes on to the
+ * next member, unless it may have been executed and the method is not idempotent. Everything else is
+ * the outcome of the call, errors of the application among it. A call tries each member at most
+ * once, within its deadline, and what one member may have executed stays in the fate.
+ *
+ * If no member is left the outcome is what one that was reached said; NO_MEMBERS if none was, or
+ * there is none at all. A call that finds all others tried or aside tries one of those aside: the
+ * one whose last failure is longest ago, if that is `probe_ms` or more, and nobody else tries it at
+ * the moment. So without a member that can be reached most calls fail at once, and a member that
+ * comes back is found by a probe or by a call, whichever is first.
  */
 struct busbar_pool_options {
     struct busbar_object *const *members; /* references of their own are taken */
     size_t member_count;
-    uint32_t probe_ms; /* first time between probes of a member, doubled up to 16 times it;
-                          default 250 */
+    uint32_t probe_ms; /* from the failure of a member to its first probe, doubled up to 16 times
+                          this until a call is executed there, less up to a quarter; default 250 */
     const char *const *idempotent; /* methods, besides those the members say; "*": all */
     void *reserved[4];
 };

@@ -18,7 +18,9 @@ extern "C" {
  * Handlers: at most `threads` run at once (default 1, so handlers need no locks among themselves);
  * which thread of the worker runs one is not promised. With BUSBAR_INLINE they run on the thread of
  * busbar_worker_run and only there. A handler that makes calls needs a client of its own thread: a
- * `_Thread_local` one, or one for the worker if no two handlers run at once.
+ * `_Thread_local` one, or one for the worker if no two handlers run at once. Proxies
+ * (<busbar/object.h>) need nothing of the kind; who waits for the result of one does not count among
+ * `threads` meanwhile, unless with BUSBAR_INLINE, so other handlers may run in between.
  */
 struct busbar_worker;
 struct busbar_request;
@@ -27,6 +29,14 @@ enum {
     BUSBAR_INLINE = UINT16_MAX, /* as `threads`: no handler threads */
 };
 
+/*
+ * Told of what becomes of broker and services, never of a call; `level` is "error", "warning" or
+ * "info", `fields` are `key=value …`. Runs on a thread of the worker, which does nothing else
+ * meanwhile; it may not destroy the worker.
+ */
+typedef void busbar_worker_log_fn(void *context, const char *level, const char *event,
+                                  const char *fields);
+
 /* All members may be 0 for the default; `reserved` must be. */
 struct busbar_worker_options {
     const char *broker;       /* endpoint; default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
@@ -34,6 +44,8 @@ struct busbar_worker_options {
     uint32_t credit;          /* calls taken at once; default: adapted to the measured handler time,
                               so that about a millisecond of work waits here */
     uint32_t stop_timeout_ms; /* how long _stop waits for handlers that run; default 10000 */
+    busbar_worker_log_fn *log;
+    void *log_context;
     void *reserved[4];
 };
 
@@ -75,6 +87,10 @@ struct busbar_service {
     const char *version;     /* NULL for none */
     const char *const *tags; /* name, value, name, value, …, NULL; NULL for none */
     void *context;           /* for the handlers */
+    /* Given the context of a service that was registered, when no request of it can come any more:
+     * on a thread of the worker, or the one that destroys it or answers its last request. It must
+     * not use the worker. NULL: nobody is told. */
+    void (*context_free)(void *context);
     void *reserved[4];
 };
 
@@ -100,6 +116,11 @@ enum busbar_status busbar_worker_run(struct busbar_worker *worker)
 
 /* Runs on threads of the library; returns at once. End it with _stop and _destroy. */
 enum busbar_status busbar_worker_start(struct busbar_worker *worker)
+    __attribute__((warn_unused_result));
+
+/* Waits for the end of a worker that was started: what busbar_worker_run would return, or NOTHING
+ * if it has not ended in the time given. */
+enum busbar_status busbar_worker_wait(struct busbar_worker *worker, uint32_t timeout_ms)
     __attribute__((warn_unused_result));
 
 /* Waits until every service is registered with the broker; TIMEOUT, or the refusal's status. */
@@ -154,9 +175,13 @@ struct busbar_request *busbar_request_keep(struct busbar_request **request);
 enum busbar_status busbar_request_reply(struct busbar_request **request, struct busbar_body body);
 
 /*
- * Answers with a failure; takes the request. APP_ERROR (executed) for the application's own errors,
- * BAD_REQUEST (not executed) for arguments that were refused before anything was done; any other
- * status is sent as APP_ERROR. The text is copied, at most 4096 bytes of it.
+ * Answers with a failure; takes the request. The caller gets these statuses as they are:
+ *   executed        APP_ERROR, the application's own errors; RESULT_TOO_LARGE
+ *   not executed    BAD_REQUEST, NO_METHOD, EXPIRED: refused before anything was done. NO_SERVICE,
+ *                   NO_MEMBERS, BUSY, DENIED, TOO_LARGE, DRAINING: of the one call that the handler
+ *                   made for this one, and the handler did nothing else
+ *   maybe executed  TIMEOUT, CANCELLED, and WORKER_LOST, BROKER_LOST, POISONED of such a call
+ * Any other status is sent as APP_ERROR, executed. The text is copied, at most 4096 bytes of it.
  */
 enum busbar_status busbar_request_fail(struct busbar_request **request, enum busbar_status status,
                                        const char *text);

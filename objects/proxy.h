@@ -1,0 +1,15 @@
+/* What the wiring of an application needs of a proxy besides <busbar/object.h>. */
+#ifndef OBJECTS_PROXY_H
+#define OBJECTS_PROXY_H
+
+#include <stdbool.h>
+
+struct busbar_object;
+
+/* The service it stands for, borrowed; NULL for an object that is no proxy. */
+const char *proxy_service(const struct busbar_object *object);
+
+/* Does it name no brokers, and so use those of its application? False for what is no proxy. */
+bool proxy_uses_default(const struct busbar_object *object);
+
+#endif
