@@ -15,9 +15,9 @@ extern "C" {
  * brokers of both. It comes from a file (docs/configuration.md) or from the functions below, which
  * do the same: busbar_app_dump() prints both alike.
  *
- * Thread rules: busbar_app_object, _stop and _reload may be called from any thread; all else by one
- * thread at a time. Errors are in busbar_last_status() and busbar_last_error(), see
- * <busbar/object.h>.
+ * Thread rules: busbar_app_object, _stop, _reload, _add, _export and _unexport may be called from
+ * any thread, also while it runs; all else by one thread at a time. Errors are in
+ * busbar_last_status() and busbar_last_error(), see <busbar/object.h>.
  */
 struct busbar_app;
 
