@@ -1,4 +1,5 @@
 /* Looks for circles in the graph of objects and exports: a call that entered one would never end. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,7 @@ static char *chain_text(const struct walk *walk, size_t first, size_t start)
     char *text = NULL;
     size_t size = 0;
     size_t count = walk->length - first;
+    assert(count > 0); /* a circle has at least one step */
     FILE *out = open_memstream(&text, &size);
     if (out == NULL)
         return NULL;

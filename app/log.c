@@ -80,12 +80,19 @@ static bool set_item(struct app_log *log, const char *text, size_t length)
     return set_level(log, item, level);
 }
 
+/* "" if it says nothing. */
+static const char *environment(void)
+{
+    const char *text = getenv("BUSBAR_LOG");
+    return text != NULL ? text : "";
+}
+
 /* Puts the levels of the environment over the others; false if a part of it says nothing. */
 static bool set_environment(struct app_log *log)
 {
     bool good = true;
-    const char *at = getenv("BUSBAR_LOG");
-    while (at != NULL && *at != '\0') {
+    const char *at = environment();
+    while (*at != '\0') {
         size_t length = strcspn(at, ",");
         good = set_item(log, at, length) && good;
         at += length + (at[length] == ',');
@@ -99,7 +106,7 @@ void app_log_init(struct app_log *log)
     if (set_environment(log))
         return;
     char quoted[160];
-    const char *text = getenv("BUSBAR_LOG");
+    const char *text = environment();
     app_log(log, APP_WARNING, APP_CONFIG,
             "BUSBAR_LOG should be as in \"debug\" or \"info,objects=debug\", not %s",
             quote(quoted, sizeof quoted, text, strlen(text)));

@@ -82,9 +82,10 @@ static void resolve_export(const struct resolver *resolver, struct wiring_export
         return;
     }
     export_->object = busbar_object_ref(entry->object);
+    const struct settings_place place = settings_node_place(node);
     app_log(resolver->log, APP_DEBUG, APP_EXPORTS, "%s found: object %s, %s:%u:%u",
-            export_->settings.name != NULL ? export_->settings.name : "", id, node->place.file,
-            (unsigned)node->place.line, (unsigned)node->place.column);
+            export_->settings.name != NULL ? export_->settings.name : "", id, place.file,
+            (unsigned)place.line, (unsigned)place.column);
 }
 
 void references_resolve(struct wiring *wiring, const struct settings_node *root,

@@ -95,6 +95,15 @@ static bool is_unchanged(const struct busbar_object *old, const struct busbar_ob
     return before != NULL && after != NULL && strcmp(before, after) == 0;
 }
 
+/* The present object of an entry's id, if it goes on; else NULL. */
+static struct busbar_object *kept_object(const struct wiring_object *old,
+                                         const struct wiring_object *entry)
+{
+    if (old == NULL || (!entry->by_code && !is_unchanged(old->object, entry->object)))
+        return NULL;
+    return old->object;
+}
+
 /* Keeps the present objects where they are unchanged. */
 static enum busbar_status keep_objects(struct exchange *exchange)
 {
@@ -106,12 +115,12 @@ static enum busbar_status keep_objects(struct exchange *exchange)
     for (size_t i = 0; i < next->object_count; i++) {
         struct wiring_object *entry = &next->objects[i];
         const struct wiring_object *old = wiring_find(&exchange->app->wiring, entry->id);
-        bool keep = entry->by_code || (old != NULL && is_unchanged(old->object, entry->object));
+        struct busbar_object *kept = kept_object(old, entry);
         exchange->fresh[i] = STEAL(entry->object);
-        entry->object = busbar_object_ref(keep ? old->object : exchange->fresh[i]);
-        exchange->kept += keep;
+        entry->object = busbar_object_ref(kept != NULL ? kept : exchange->fresh[i]);
+        exchange->kept += kept != NULL;
         app_log(log, APP_DEBUG, APP_OBJECTS, "%s is %s", entry->id,
-                keep          ? "unchanged"
+                kept != NULL  ? "unchanged"
                 : old != NULL ? "replaced"
                               : "new");
     }

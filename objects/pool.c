@@ -152,17 +152,17 @@ static enum busbar_status take_member(struct pool *pool, const struct busbar_obj
     return status;
 }
 
-/* Does `object` lead to `target`, or too far to tell? */
-static bool leads_to(struct busbar_object *object, const struct busbar_object *target,
-                     unsigned depth, unsigned *looked_at)
+/* Does `from` lead to `target`, or too far to tell? */
+static bool leads_to(struct busbar_object *from, const struct busbar_object *target, unsigned depth,
+                     unsigned *looked_at)
 {
-    bool found = object == target;
+    bool found = from == target;
     struct busbar_object *member;
-    if (object->class->member == NULL)
+    if (from->class->member == NULL)
         return found;
     if (depth == 0 || ++*looked_at > POOL_WALK_MAX)
         return true;
-    for (size_t i = 0; !found && (member = object->class->member(object, i)) != NULL; i++) {
+    for (size_t i = 0; !found && (member = from->class->member(from, i)) != NULL; i++) {
         found = leads_to(member, target, depth - 1, looked_at);
         busbar_object_destroy(&member);
     }

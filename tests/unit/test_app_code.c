@@ -306,7 +306,7 @@ static void what_was_not_started_says_so(void **state)
     (void)state;
     CLEANUP(busbar_app_destroy) struct busbar_app *app = NULL;
     assert_int_equal(busbar_app_new(&app), BUSBAR_OK);
-    assert_refused(busbar_app_run(app), BUSBAR_BAD_ARGUMENT, "must be started");
+    assert_refused(busbar_app_run(app), BUSBAR_BAD_ARGUMENT, "was not started");
     assert_refused(busbar_app_reload(app), BUSBAR_BAD_ARGUMENT, "not from a file");
     assert_int_equal(busbar_app_start(app), BUSBAR_OK);
     assert_refused(busbar_app_start(app), BUSBAR_BAD_ARGUMENT, "started already");
@@ -321,7 +321,7 @@ static void null_is_refused_everywhere(void **state)
     assert_refused(busbar_app_load(&app, NULL), BUSBAR_BAD_ARGUMENT, "a file");
     assert_refused(busbar_app_new(NULL), BUSBAR_BAD_ARGUMENT, "a place");
     assert_refused(busbar_app_start(NULL), BUSBAR_BAD_ARGUMENT, "an application");
-    assert_refused(busbar_app_run(NULL), BUSBAR_BAD_ARGUMENT, "an application");
+    assert_refused(busbar_app_run(NULL), BUSBAR_BAD_ARGUMENT, "was not started");
     assert_refused(busbar_app_reload(NULL), BUSBAR_BAD_ARGUMENT, "an application");
     assert_refused(busbar_app_export(NULL, NULL), BUSBAR_BAD_ARGUMENT, "an application");
     assert_refused(busbar_app_unexport(NULL, "a"), BUSBAR_BAD_ARGUMENT, "an application");

@@ -166,8 +166,8 @@ struct busbar_command_options {
                                        is when a call is made */
     const char *directory;          /* to run in; default: the one of this process */
     uint32_t timeout_ms;            /* of one run, whatever the deadline of the call; 0: none */
-    uint32_t concurrency;           /* at once, others wait for their turn until their deadline, then
-                                       they are EXPIRED; 0: as many as called */
+    uint32_t concurrency;           /* at once, others wait for their turn, at their deadline they
+                                       are EXPIRED; 0: as many as called */
     uint64_t output_limit;          /* bytes of stdout, beyond: RESULT_TOO_LARGE; default 16 MiB */
     const struct busbar_function *functions;
     size_t function_count;
