@@ -2,15 +2,15 @@
 # A long run with faults, and the bounds this project promises. Prints what it ran on, distributions
 # as they come, and last PASS or FAIL for each item; exit 1 if any failed.
 # ROUNDS=5  pairs of bench/run.sh       FAIRNESS_ROUNDS=3 FAIRNESS_SAMPLES=20000
-# RESTARTS=10  DEATHS=50  SEED=number   FUNCTION_RATIO=5
-# ITEMS="bench fairness restart death function"  those to run
+# RESTARTS=10  DEATHS=50  SEED=number   FUNCTION_RATIO=5  OBJECT_ROUNDS=9
+# ITEMS="bench fairness restart death function object"  those to run
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 
 build=${BUSBAR_BUILD:-build}
 export BUSBAR_BUILD=$build
 seed=${SEED:-$(date +%s)}
-items=${ITEMS:-bench fairness restart death function}
+items=${ITEMS:-bench fairness restart death function object}
 limit=3600 # seconds for one item
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
@@ -73,11 +73,15 @@ item_function() {
     run "$build/bench/function" --limit "${FUNCTION_RATIO:-5}"
 }
 
+item_object() {
+    ROUNDS=${OBJECT_ROUNDS:-9} run bench/object.sh
+}
+
 machine
 : >"$scratch/verdicts"
 for item in $items; do
     case $item in
-    bench | fairness | restart | death | function) ;;
+    bench | fairness | restart | death | function | object) ;;
     *) echo "soak: there is no item '$item'" >&2; exit 2 ;;
     esac
     echo
