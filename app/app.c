@@ -12,6 +12,7 @@
 #include "base/quote.h"
 #include "objects/outcome.h"
 #include "objects/pool.h"
+#include "protocol/endpoint.h"
 
 enum {
     MESSAGE_SIZE = 1024,
@@ -144,28 +145,43 @@ enum busbar_status busbar_app_set_brokers(struct busbar_app *app, const char *co
     return status;
 }
 
-static enum busbar_status set_embed(struct busbar_app *app, const char *endpoint)
+static enum busbar_status set_embed(struct busbar_app *app,
+                                    const struct busbar_embed_options *options)
 {
     char quoted[QUOTED_SIZE];
+    const char *endpoint = options->endpoint;
     const char *expected = embed_check(endpoint);
+    quote(quoted, sizeof quoted, endpoint, strlen(endpoint));
     if (app->state != APP_WIRED)
         return app_misuse("a broker must be embedded before the application is started");
     if (expected != NULL)
-        return app_misuse("an embedded broker must be at %s, not %s", expected,
-                          quote(quoted, sizeof quoted, endpoint, strlen(endpoint)));
+        return app_misuse("an embedded broker must be at %s, not %s", expected, quoted);
+    if (endpoint_is_open(endpoint) && !options->allow_plaintext)
+        return app_misuse(EMBED_OPEN_FORMAT, quoted);
     if (!app_settings_set_broker(&app->wiring.settings, endpoint, true))
         return no_memory();
+    app->wiring.settings.brokers[0].allow_plaintext = options->allow_plaintext;
     return outcome_ok();
+}
+
+enum busbar_status busbar_app_embed_with(struct busbar_app *app,
+                                         const struct busbar_embed_options *options)
+{
+    if (app == NULL || options == NULL || options->endpoint == NULL)
+        return app_misuse("embed needs an application and an endpoint");
+    for (size_t i = 0; i < ARRAY_SIZE(options->reserved); i++) {
+        if (options->reserved[i] != NULL)
+            return app_misuse("the reserved members of the options must be NULL");
+    }
+    pthread_mutex_lock(&app->change);
+    enum busbar_status status = set_embed(app, options);
+    pthread_mutex_unlock(&app->change);
+    return status;
 }
 
 enum busbar_status busbar_app_embed(struct busbar_app *app, const char *endpoint)
 {
-    if (app == NULL || endpoint == NULL)
-        return app_misuse("embed needs an application and an endpoint");
-    pthread_mutex_lock(&app->change);
-    enum busbar_status status = set_embed(app, endpoint);
-    pthread_mutex_unlock(&app->change);
-    return status;
+    return busbar_app_embed_with(app, &(struct busbar_embed_options){.endpoint = endpoint});
 }
 
 const char *busbar_app_broker(const struct busbar_app *app)
@@ -175,8 +191,8 @@ const char *busbar_app_broker(const struct busbar_app *app)
     const struct app_settings *settings = &app->wiring.settings;
     if (app->embed != NULL)
         return embed_endpoint(app->embed);
-    const char *embed = app_settings_embed(settings);
-    return embed != NULL ? embed : settings->brokers[0].endpoint;
+    const struct broker_settings *own = app_settings_embed(settings);
+    return own != NULL ? own->embed : settings->brokers[0].endpoint;
 }
 
 /* Objects ------------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 enum {
     NOWHERE = -1, /* no node of the graph */
     NO_MORE = -2,
+    POOLS_DEEP_MAX = 64, /* pools inside each other, since a call goes down all of them */
 };
 
 enum colour {
@@ -33,6 +34,7 @@ struct walk {
     struct step *way;
     size_t length;
     unsigned char *colours;
+    unsigned *heights; /* pools from an object down, along its longest way */
 };
 
 static long object_node(const struct wiring *wiring, const struct wiring_object *entry)
@@ -64,11 +66,33 @@ static long member_at(const struct wiring *wiring, const struct wiring_object *e
     return member == NULL ? NO_MORE : find_object(wiring, member);
 }
 
+static bool is_broker_of(const struct wiring *wiring, const char *endpoint)
+{
+    const struct app_settings *settings = &wiring->settings;
+    for (size_t i = 0; i < settings->broker_count; i++) {
+        const struct broker_settings *broker = &settings->brokers[i];
+        const char *own = broker->embed != NULL ? broker->embed : broker->endpoint;
+        if (own != NULL && strcmp(own, endpoint) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Does a proxy call, among others, where the exports are? It may name the same brokers itself. */
+static bool calls_own_broker(const struct wiring *wiring, const struct busbar_object *object)
+{
+    const char *const *endpoints = proxy_brokers(object);
+    bool own = proxy_uses_default(object);
+    for (size_t i = 0; endpoints != NULL && endpoints[i] != NULL && !own; i++)
+        own = is_broker_of(wiring, endpoints[i]);
+    return own;
+}
+
 /* The export of this application that a proxy calls. */
 static long service_at(const struct wiring *wiring, const struct busbar_object *object,
                        size_t index)
 {
-    const char *service = proxy_uses_default(object) ? proxy_service(object) : NULL;
+    const char *service = calls_own_broker(wiring, object) ? proxy_service(object) : NULL;
     if (service == NULL || index > 0)
         return NO_MORE;
     for (size_t i = 0; i < wiring->export_count; i++) {
@@ -163,6 +187,23 @@ static size_t position_of(const struct walk *walk, size_t node)
     return position;
 }
 
+/* The last of the way is a pool and has what is below the node, and itself. */
+static void grow(const struct walk *walk, size_t node)
+{
+    const struct step *step = &walk->way[walk->length - 1];
+    unsigned height = walk->heights[node] + 1;
+    if (step->node >= walk->wiring->object_count || node >= walk->wiring->object_count ||
+        height <= walk->heights[step->node])
+        return;
+    walk->heights[step->node] = height;
+    if (height != POOLS_DEEP_MAX + 1)
+        return; /* those above it are too high for the same reason */
+    const struct settings_node *map = walk->wiring->objects[step->node].node;
+    settings_node_complain(walk->errors, map != NULL ? pool_id_node(map, step->next - 1) : NULL,
+                           "%s: more than %d pools would be inside each other",
+                           walk->wiring->objects[step->node].id, POOLS_DEEP_MAX);
+}
+
 static void enter(struct walk *walk, size_t node)
 {
     walk->colours[node] = GREY;
@@ -175,12 +216,17 @@ static void advance(struct walk *walk)
     struct step *step = &walk->way[walk->length - 1];
     long to = arrow(walk->wiring, step->node, step->next++);
     if (to == NO_MORE) {
-        walk->colours[step->node] = BLACK;
+        size_t done = step->node;
+        walk->colours[done] = BLACK;
         walk->length--;
+        if (walk->length > 0)
+            grow(walk, done);
     } else if (to != NOWHERE && walk->colours[to] == GREY) {
         refuse_circle(walk, position_of(walk, (size_t)to));
     } else if (to != NOWHERE && walk->colours[to] == WHITE) {
         enter(walk, (size_t)to);
+    } else if (to != NOWHERE) {
+        grow(walk, (size_t)to);
     }
 }
 
@@ -190,8 +236,9 @@ void references_check_circles(const struct wiring *wiring, const struct settings
     size_t count = wiring->object_count + wiring->export_count;
     CLEANUP(cleanup_free) struct step *way = calloc(count + 1, sizeof *way);
     CLEANUP(cleanup_free) unsigned char *colours = calloc(count + 1, 1);
-    struct walk walk = {wiring, root, errors, way, 0, colours};
-    if (way == NULL || colours == NULL) {
+    CLEANUP(cleanup_free) unsigned *heights = calloc(count + 1, sizeof *heights);
+    struct walk walk = {wiring, root, errors, way, 0, colours, heights};
+    if (way == NULL || colours == NULL || heights == NULL) {
         settings_node_complain(errors, NULL, "out of memory");
         return;
     }

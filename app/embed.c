@@ -166,11 +166,16 @@ static void *embed_run(void *argument)
     return NULL;
 }
 
-static enum busbar_status embed_open(struct embed *embed, const char *endpoint)
+static enum busbar_status embed_open(struct embed *embed, const struct embed_place *place)
 {
     char reason[REASON_SIZE] = "";
+    const char *endpoint = place->endpoint;
     const struct busbar_broker_options options = {
-        .endpoint = endpoint, .log = on_event, .context = embed->log};
+        .endpoint = endpoint,
+        .allow_plaintext = place->allow_plaintext,
+        .log = on_event,
+        .context = embed->log,
+    };
     enum busbar_status status = library_find(&embed->library, endpoint);
     if (status != BUSBAR_OK)
         return status;
@@ -189,30 +194,31 @@ static enum busbar_status embed_open(struct embed *embed, const char *endpoint)
 }
 
 /* With all signals blocked: libzmq's threads block them too, but only once they run. */
-static enum busbar_status embed_open_quietly(struct embed *embed, const char *endpoint)
+static enum busbar_status embed_open_quietly(struct embed *embed, const struct embed_place *place)
 {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    enum busbar_status status = embed_open(embed, endpoint);
+    enum busbar_status status = embed_open(embed, place);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status;
 }
 
-enum busbar_status embed_start(struct embed **ret, const char *endpoint, struct app_log *log)
+enum busbar_status embed_start(struct embed **ret, const struct embed_place *place,
+                               struct app_log *log)
 {
-    const char *expected = embed_check(endpoint);
+    const char *expected = embed_check(place->endpoint);
     if (expected != NULL)
         return busbar_fail(BUSBAR_BAD_ARGUMENT, BUSBAR_NOT_EXECUTED,
-                           "cannot embed a broker at %s: the endpoint must be %s", endpoint,
+                           "cannot embed a broker at %s: the endpoint must be %s", place->endpoint,
                            expected);
     struct embed *embed = calloc(1, sizeof *embed);
     if (embed == NULL)
         return busbar_fail(BUSBAR_NO_MEMORY, BUSBAR_NOT_EXECUTED, "out of memory");
     embed->log = log;
     embed->pid = getpid();
-    enum busbar_status status = embed_open_quietly(embed, endpoint);
+    enum busbar_status status = embed_open_quietly(embed, place);
     if (status == BUSBAR_OK)
         *ret = STEAL(embed);
     free(embed);

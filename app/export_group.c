@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "worker-lib/look.h"
 
 enum {
     ERROR_SIZE = 512,
@@ -95,13 +96,14 @@ static enum busbar_status group_new(struct export_group **ret, struct exports *e
 
 /* One that suits the entry and lives; NULL if there is none. */
 static struct export_group *group_find(const struct exports *exports,
-                                       const struct export_entry *entry)
+                                       const struct export_entry *entry,
+                                       const struct export_group *except)
 {
     if (entry->instances != 1)
         return NULL;
     LIST_EACH(node, &exports->groups) {
         struct export_group *group = CONTAINER_OF(node, struct export_group, link);
-        if (group->instances == 1 && group->threads == entry->threads &&
+        if (group != except && group->instances == 1 && group->threads == entry->threads &&
             group->credit == entry->credit)
             return group;
     }
@@ -159,9 +161,10 @@ static enum busbar_status group_start(struct exports *exports, struct export_gro
     return BUSBAR_OK;
 }
 
-enum busbar_status group_join(struct exports *exports, struct export_entry *entry)
+enum busbar_status group_join(struct exports *exports, struct export_entry *entry,
+                              const struct export_group *except)
 {
-    struct export_group *group = group_find(exports, entry);
+    struct export_group *group = group_find(exports, entry, except);
     struct export_group *made = NULL;
     enum busbar_status status = BUSBAR_OK;
     if (group == NULL) {
@@ -181,6 +184,7 @@ enum busbar_status group_join(struct exports *exports, struct export_entry *entr
     if (status != BUSBAR_OK)
         return status;
     group->members++;
+    group->was_quiet = false;
     entry->group = group;
     app_log(exports->log, APP_INFO, APP_EXPORTS,
             "export \"%s\" of %zu method(s), in %u instance(s)", entry->name,
@@ -206,8 +210,26 @@ void group_leave(struct exports *exports, struct export_entry *entry)
     struct export_group *group = STEAL(entry->group);
     for (size_t i = 0; i < group->worker_count; i++)
         busbar_worker_deregister(group->workers[i].worker, entry->name);
-    if (--group->members == 0)
-        group_stop(exports, group);
+    if (--group->members == 0 && !exports->stopping)
+        (void)keeper_wake(exports);
+}
+
+bool group_is_quiet(const struct export_group *group)
+{
+    bool quiet = group->members == 0;
+    for (size_t i = 0; quiet && i < group->worker_count; i++)
+        quiet = worker_is_idle(group->workers[i].worker);
+    return quiet;
+}
+
+bool group_has(const struct exports *exports, const struct export_group *group, const char *name,
+               size_t broker, bool all)
+{
+    for (size_t i = broker; i < group->worker_count; i += exports->broker_count) {
+        if (worker_has(group->workers[i].worker, name) != all)
+            return !all;
+    }
+    return all;
 }
 
 bool group_has_ended(const struct export_group *group)

@@ -132,9 +132,20 @@ static bool is_cancelled(void *context)
     return busbar_request_cancelled(context);
 }
 
+/* The object may be exchanged for another one meanwhile. */
+static enum busbar_status call_object(struct export_target *target,
+                                      const struct busbar_object_call *call,
+                                      struct busbar_value **ret)
+{
+    struct busbar_object *object = export_target_object(target);
+    enum busbar_status status = busbar_object_call(object, call, ret);
+    busbar_object_destroy(&object);
+    return status;
+}
+
 void export_handle(struct busbar_request **request, void *context)
 {
-    const struct export_target *target = context;
+    struct export_target *target = context;
     const struct export_method *method = method_of(target, *request);
     CLEANUP(busbar_value_destroy) struct busbar_value *arguments = NULL;
     CLEANUP(busbar_value_destroy) struct busbar_value *result = NULL;
@@ -152,7 +163,7 @@ void export_handle(struct busbar_request **request, void *context)
         status = read_arguments(&arguments, *request, method);
     call.arguments = arguments;
     if (status == BUSBAR_OK)
-        status = busbar_object_call(target->object, &call, &result);
+        status = call_object(target, &call, &result);
     if (status == BUSBAR_OK)
         answer(request, method, &result);
     else

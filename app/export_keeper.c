@@ -1,4 +1,5 @@
-/* The thread of the exports: asks for methods that nobody knew, and buries workers that ended. */
+/* The thread of the exports: asks for methods that nobody knew, ends workers that nobody needs
+ * any more, and buries those that ended. */
 #include "app/export_state.h"
 
 #include <errno.h>
@@ -9,18 +10,7 @@
 
 enum {
     ROUND_MS = 1000,
-    ASK_TIMEOUT_MS = 1000, /* of one question */
 };
-
-static struct export_entry *find_number(const struct exports *exports, uint64_t number)
-{
-    LIST_EACH(node, &exports->entries) {
-        struct export_entry *entry = CONTAINER_OF(node, struct export_entry, link);
-        if (entry->number == number)
-            return entry;
-    }
-    return NULL;
-}
 
 /* The first without a target after the one of the number. */
 static struct export_entry *find_unknown(const struct exports *exports, uint64_t after)
@@ -47,7 +37,7 @@ static void note_answer(struct exports *exports, struct export_entry *entry,
                         struct export_target **target)
 {
     entry->target = *target;
-    if (group_join(exports, entry) == BUSBAR_OK) {
+    if (group_join(exports, entry, NULL) == BUSBAR_OK) {
         *target = NULL;
         return;
     }
@@ -62,9 +52,9 @@ static void ask(struct exports *exports, struct export_entry *entry)
     struct export_target *target = NULL;
     struct busbar_object *object = busbar_object_ref(entry->object);
     pthread_mutex_unlock(&exports->lock);
-    enum busbar_status status = export_target_new(&target, object, ASK_TIMEOUT_MS);
+    enum busbar_status status = export_target_new(&target, object, EXPORT_ASK_MS);
     pthread_mutex_lock(&exports->lock);
-    entry = exports->stopping ? NULL : find_number(exports, number);
+    entry = exports->stopping ? NULL : export_find_number(exports, number);
     if (entry != NULL && status == BUSBAR_OK)
         note_answer(exports, entry, &target);
     else if (entry != NULL)
@@ -73,6 +63,23 @@ static void ask(struct exports *exports, struct export_entry *entry)
     export_target_unref(&target);
     busbar_object_destroy(&object);
     pthread_mutex_lock(&exports->lock);
+}
+
+/* With the lock held. What a broker sent before it heard that the last export is gone has come by
+ * the second look. */
+static bool end_quiet(struct exports *exports)
+{
+    bool some_left = false;
+    LIST_EACH(node, &exports->groups) {
+        struct export_group *group = CONTAINER_OF(node, struct export_group, link);
+        bool quiet = group_is_quiet(group);
+        if (quiet && group->was_quiet)
+            group_stop(exports, group);
+        else
+            some_left = some_left || group->members == 0;
+        group->was_quiet = quiet;
+    }
+    return some_left;
 }
 
 /* With the lock held, but not while a group ends. False if none was to be buried. */
@@ -92,12 +99,12 @@ static bool bury_one(struct exports *exports)
 }
 
 /* With the lock held: until somebody wakes it, or for a second if there is something to look at. */
-static void rest(struct exports *exports)
+static void rest(struct exports *exports, bool some_end)
 {
     uint64_t due_ns = clock_ns() + (uint64_t)ROUND_MS * 1000000;
     struct timespec due = {.tv_sec = (time_t)(due_ns / 1000000000),
                            .tv_nsec = (long)(due_ns % 1000000000)};
-    bool busy = find_unknown(exports, 0) != NULL || !list_is_empty(&exports->ending);
+    bool busy = some_end || find_unknown(exports, 0) != NULL || !list_is_empty(&exports->ending);
     int waited = 0;
     while (!exports->stopping && !exports->keeper_wanted && waited != ETIMEDOUT)
         waited = busy ? pthread_cond_timedwait(&exports->keeper_wakes, &exports->lock, &due)
@@ -116,9 +123,10 @@ static void *keeper_run(void *argument)
             ask(exports, entry);
             entry = find_unknown(exports, number);
         }
+        bool some_end = !exports->stopping && end_quiet(exports);
         while (!exports->stopping && bury_one(exports)) {
         }
-        rest(exports);
+        rest(exports, some_end);
     }
     pthread_mutex_unlock(&exports->lock);
     return NULL;

@@ -12,6 +12,11 @@
 #include "app/log.h"
 #include "base/list.h"
 
+enum {
+    EXPORT_ASK_AT_ONCE_MS = 1, /* for what is known without asking the bus */
+    EXPORT_ASK_MS = 1000,      /* for one question */
+};
+
 /* One connection to one broker. */
 struct export_worker {
     struct exports *exports;
@@ -26,7 +31,8 @@ struct export_group {
     uint32_t instances;
     uint32_t threads;
     uint32_t credit;
-    size_t members; /* exports that are registered */
+    size_t members; /* exports that are registered; without any it ends when its requests have */
+    bool was_quiet; /* at the last look it had neither members nor requests */
     size_t worker_count;
     struct export_worker workers[];
 };
@@ -71,13 +77,34 @@ struct exports {
     pthread_cond_t keeper_wakes;
 };
 
-/* export_group.c; all with the lock held, but for group_end ------------------------------------ */
+/* exports.c; with the lock held, but for the first three ---------------------------------------- */
 
-/* Registers an entry that has its target, in a group that suits it or a new one. */
-enum busbar_status group_join(struct exports *exports, struct export_entry *entry)
+enum busbar_status export_check(const struct exports *exports,
+                                const struct export_settings *settings)
     __attribute__((warn_unused_result));
 
-/* Deregisters; a group without members is told to stop and moved to those that end. */
+/* Makes an entry that is in no list; asks for its methods for this long. Without a target they are
+ * not known, but may be one day. */
+enum busbar_status export_new(struct export_entry **ret, const struct export_settings *settings,
+                              struct busbar_object *object, uint32_t ask_ms)
+    __attribute__((warn_unused_result));
+void export_destroy(struct export_entry **entry);
+
+struct export_entry *export_find(const struct exports *exports, const char *name);
+struct export_entry *export_find_number(const struct exports *exports, uint64_t number);
+/* Gives it a number, and appends it to the entries. */
+void export_append(struct exports *exports, struct export_entry *entry);
+
+/* export_group.c; all with the lock held, but for group_end ------------------------------------ */
+
+/* Registers an entry that has its target, in a group that suits it or a new one; not in `except`,
+ * where the name is taken. */
+enum busbar_status group_join(struct exports *exports, struct export_entry *entry,
+                              const struct export_group *except)
+    __attribute__((warn_unused_result));
+
+/* Deregisters. A group without members goes on until its requests are answered, however long they
+ * take: then the keeper ends it. */
 void group_leave(struct exports *exports, struct export_entry *entry);
 
 /* Tells its workers to stop, and moves it to those that end. */
@@ -89,6 +116,13 @@ bool group_has_ended(const struct export_group *group);
 /* Without the lock, on a group that was told to stop and is in no list any more: waits for its
  * workers and frees it. */
 enum busbar_status group_end(struct export_group **group);
+
+/* Has it neither members nor requests? */
+bool group_is_quiet(const struct export_group *group);
+
+/* Is a service registered with a broker, by all of its workers or by any? */
+bool group_has(const struct exports *exports, const struct export_group *group, const char *name,
+               size_t broker, bool all);
 
 /* Is everything of it registered with one broker at least? */
 bool group_is_ready(const struct exports *exports, const struct export_group *group);

@@ -74,6 +74,7 @@ enum busbar_status export_target_new(struct export_target **ret, struct busbar_o
     if (target == NULL)
         return busbar_fail(BUSBAR_NO_MEMORY, BUSBAR_NOT_EXECUTED, "out of memory");
     atomic_init(&target->references, 1);
+    pthread_mutex_init(&target->lock, NULL);
     target->object = busbar_object_ref(object);
     enum busbar_status status = object_describe(object, timeout_ms, collect, &collection);
     if (collection.failed)
@@ -104,7 +105,45 @@ void export_target_unref(struct export_target **target)
     }
     free(gone->methods);
     busbar_object_destroy(&gone->object);
+    pthread_mutex_destroy(&gone->lock);
     free(gone);
+}
+
+struct busbar_object *export_target_object(struct export_target *target)
+{
+    pthread_mutex_lock(&target->lock);
+    struct busbar_object *object = busbar_object_ref(target->object);
+    pthread_mutex_unlock(&target->lock);
+    return object;
+}
+
+void export_target_swap(struct export_target *target, struct busbar_object *object)
+{
+    busbar_object_ref(object);
+    pthread_mutex_lock(&target->lock);
+    struct busbar_object *former = target->object;
+    target->object = object;
+    pthread_mutex_unlock(&target->lock);
+    busbar_object_destroy(&former);
+}
+
+static bool has_method(const struct export_target *target, const struct export_method *method)
+{
+    for (size_t i = 0; i < target->method_count; i++) {
+        const struct export_method *own = &target->methods[i];
+        if (strcmp(own->name, method->name) == 0)
+            return strcmp(own->signature, method->signature) == 0 &&
+                   strcmp(own->text, method->text) == 0 && own->idempotent == method->idempotent;
+    }
+    return false;
+}
+
+bool export_target_same_methods(const struct export_target *a, const struct export_target *b)
+{
+    bool same = a->method_count == b->method_count;
+    for (size_t i = 0; same && i < a->method_count; i++)
+        same = has_method(b, &a->methods[i]);
+    return same;
 }
 
 static void registration_over(void *context)

@@ -3,6 +3,7 @@
 #define APP_EXPORT_TARGET_H
 
 #include <busbar/worker.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -23,6 +24,7 @@ struct export_method {
 /* Counted: by its export and by each registration, so until its last request is over. */
 struct export_target {
     atomic_uint references;
+    pthread_mutex_t lock; /* of `object` */
     struct busbar_object *object;
     struct export_method *methods;
     size_t method_count;
@@ -38,6 +40,13 @@ enum busbar_status export_target_new(struct export_target **ret, struct busbar_o
                                      uint32_t timeout_ms) __attribute__((warn_unused_result));
 struct export_target *export_target_ref(struct export_target *target);
 void export_target_unref(struct export_target **target);
+
+/* A reference to the object that is called now. */
+struct busbar_object *export_target_object(struct export_target *target);
+/* Calls another one from now on, which has the same methods; requests that run keep theirs. */
+void export_target_swap(struct export_target *target, struct busbar_object *object);
+/* Are the methods of both the same, whatever their order: names, signatures, texts, flags? */
+bool export_target_same_methods(const struct export_target *a, const struct export_target *b);
 
 /* A service of all its methods, as busbar_worker_register takes it; the array, for free(), is
  * `methods` of it. NULL there when out of memory. */

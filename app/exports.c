@@ -13,7 +13,6 @@
 #include "protocol/name.h"
 
 enum {
-    ASK_AT_ONCE_MS = 1, /* for what is known without asking the bus */
     INSTANCES_MAX = 1024,
     NAME_QUOTE_SIZE = 160,
     WHY_SIZE = 700,
@@ -27,7 +26,7 @@ static enum busbar_status no_memory(void)
 
 /* Entries -------------------------------------------------------------------------------------- */
 
-static void entry_destroy(struct export_entry **entry)
+void export_destroy(struct export_entry **entry)
 {
     struct export_entry *gone = STEAL(*entry);
     if (gone == NULL)
@@ -63,7 +62,7 @@ static enum busbar_status entry_new(struct export_entry **ret,
                                     const struct export_settings *settings,
                                     struct busbar_object *object)
 {
-    CLEANUP(entry_destroy) struct export_entry *entry = calloc(1, sizeof *entry);
+    CLEANUP(export_destroy) struct export_entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return no_memory();
     list_init(&entry->link);
@@ -78,7 +77,24 @@ static enum busbar_status entry_new(struct export_entry **ret,
     return BUSBAR_OK;
 }
 
-static struct export_entry *find(const struct exports *exports, const char *name)
+enum busbar_status export_new(struct export_entry **ret, const struct export_settings *settings,
+                              struct busbar_object *object, uint32_t ask_ms)
+{
+    CLEANUP(export_destroy) struct export_entry *entry = NULL;
+    enum busbar_status status = entry_new(&entry, settings, object);
+    if (status != BUSBAR_OK)
+        return status;
+    status = export_target_new(&entry->target, object, ask_ms);
+    if (status == BUSBAR_NO_MEMORY)
+        return status;
+    if (status != BUSBAR_OK && !export_target_may_change(object))
+        return busbar_fail(BUSBAR_BAD_ARGUMENT, BUSBAR_NOT_EXECUTED, "export \"%s\": %s",
+                           entry->name, busbar_last_error());
+    *ret = STEAL(entry);
+    return BUSBAR_OK;
+}
+
+struct export_entry *export_find(const struct exports *exports, const char *name)
 {
     LIST_EACH(node, &exports->entries) {
         struct export_entry *entry = CONTAINER_OF(node, struct export_entry, link);
@@ -86,6 +102,22 @@ static struct export_entry *find(const struct exports *exports, const char *name
             return entry;
     }
     return NULL;
+}
+
+struct export_entry *export_find_number(const struct exports *exports, uint64_t number)
+{
+    LIST_EACH(node, &exports->entries) {
+        struct export_entry *entry = CONTAINER_OF(node, struct export_entry, link);
+        if (entry->number == number)
+            return entry;
+    }
+    return NULL;
+}
+
+void export_append(struct exports *exports, struct export_entry *entry)
+{
+    entry->number = ++exports->last_number;
+    list_append(&exports->entries, &entry->link);
 }
 
 /* Made and freed ------------------------------------------------------------------------------- */
@@ -152,7 +184,7 @@ void exports_destroy(struct exports **exports)
 
 /* Adding and removing -------------------------------------------------------------------------- */
 
-static enum busbar_status check(const struct exports *exports,
+enum busbar_status export_check(const struct exports *exports,
                                 const struct export_settings *settings)
 {
     char quoted[NAME_QUOTE_SIZE];
@@ -182,18 +214,17 @@ static enum busbar_status add(struct exports *exports, struct export_entry **ent
     if (exports->stopping)
         return busbar_fail(BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED,
                            "export \"%s\": the exports are stopped", added->name);
-    if (find(exports, added->name) != NULL)
+    if (export_find(exports, added->name) != NULL)
         return busbar_fail(BUSBAR_CONFLICT, BUSBAR_NOT_EXECUTED,
                            "export \"%s\": there is one of that name already", added->name);
-    added->number = ++exports->last_number;
     if (added->target != NULL)
-        status = group_join(exports, added);
+        status = group_join(exports, added, NULL);
     else if (!keeper_wake(exports))
         status = busbar_fail(BUSBAR_SYSTEM, BUSBAR_NOT_EXECUTED,
                              "export \"%s\": no thread can be started", added->name);
     if (status != BUSBAR_OK)
         return status;
-    list_append(&exports->entries, &added->link);
+    export_append(exports, added);
     *entry = NULL;
     return BUSBAR_OK;
 }
@@ -201,18 +232,12 @@ static enum busbar_status add(struct exports *exports, struct export_entry **ent
 enum busbar_status exports_add(struct exports *exports, const struct export_settings *settings,
                                struct busbar_object *object)
 {
-    CLEANUP(entry_destroy) struct export_entry *entry = NULL;
-    enum busbar_status status = check(exports, settings);
+    CLEANUP(export_destroy) struct export_entry *entry = NULL;
+    enum busbar_status status = export_check(exports, settings);
     if (status == BUSBAR_OK)
-        status = entry_new(&entry, settings, object);
+        status = export_new(&entry, settings, object, EXPORT_ASK_AT_ONCE_MS);
     if (status != BUSBAR_OK)
         return status;
-    status = export_target_new(&entry->target, object, ASK_AT_ONCE_MS);
-    if (status == BUSBAR_NO_MEMORY)
-        return status;
-    if (status != BUSBAR_OK && !export_target_may_change(object))
-        return busbar_fail(BUSBAR_BAD_ARGUMENT, BUSBAR_NOT_EXECUTED, "export \"%s\": %s",
-                           entry->name, busbar_last_error());
     pthread_mutex_lock(&exports->lock);
     status = add(exports, &entry);
     pthread_mutex_unlock(&exports->lock);
@@ -222,7 +247,7 @@ enum busbar_status exports_add(struct exports *exports, const struct export_sett
 enum busbar_status exports_remove(struct exports *exports, const char *name)
 {
     pthread_mutex_lock(&exports->lock);
-    struct export_entry *entry = find(exports, name);
+    struct export_entry *entry = export_find(exports, name);
     if (entry != NULL) {
         list_remove(&entry->link);
         if (entry->group != NULL)
@@ -233,7 +258,7 @@ enum busbar_status exports_remove(struct exports *exports, const char *name)
     if (entry == NULL)
         return busbar_fail(BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED, "there is no export \"%s\"",
                            name);
-    entry_destroy(&entry);
+    export_destroy(&entry);
     return BUSBAR_OK;
 }
 
@@ -247,7 +272,8 @@ static enum busbar_status readiness(const struct exports *exports)
                            exports->refusal_text == NULL ? busbar_status_text(exports->refusal)
                                                          : exports->refusal_text);
     LIST_EACH(node, &exports->groups) {
-        if (!group_is_ready(exports, CONTAINER_OF(node, struct export_group, link)))
+        const struct export_group *group = CONTAINER_OF(node, struct export_group, link);
+        if (group->members > 0 && !group_is_ready(exports, group))
             return BUSBAR_NOTHING;
     }
     return BUSBAR_OK;
@@ -320,7 +346,7 @@ static void end_all(struct exports *exports)
     LIST_EACH(node, &exports->entries) {
         struct export_entry *entry = CONTAINER_OF(node, struct export_entry, link);
         list_remove(&entry->link);
-        entry_destroy(&entry);
+        export_destroy(&entry);
     }
 }
 

@@ -49,6 +49,31 @@ enum busbar_status exports_add(struct exports *exports, const struct export_sett
 enum busbar_status exports_remove(struct exports *exports, const char *name)
     __attribute__((warn_unused_result));
 
+/*
+ * Several exports changed at once, so that none of their calls fails: where only the object is
+ * another one with the same methods, requests go to it from then on; else the new registrations are
+ * up with all brokers that had the old ones before those are taken back. Calls that run are
+ * answered.
+ */
+struct exports_exchange;
+
+enum busbar_status exports_exchange_new(struct exports_exchange **ret, struct exports *exports)
+    __attribute__((warn_unused_result));
+/* An export as it is to be, whether there is one of its name or not. Once for each name. */
+enum busbar_status exports_exchange_put(struct exports_exchange *exchange,
+                                        const struct export_settings *settings,
+                                        struct busbar_object *object)
+    __attribute__((warn_unused_result));
+/* One that is to be no more; NO_SERVICE if there is none. */
+enum busbar_status exports_exchange_remove(struct exports_exchange *exchange, const char *name)
+    __attribute__((warn_unused_result));
+/* Waits for the new registrations, then makes them all count. On failure, which is that of a broker
+ * that does not take one within seconds, all stays as it was. Once, as the last thing. */
+enum busbar_status exports_exchange_commit(struct exports_exchange *exchange)
+    __attribute__((warn_unused_result));
+/* What was not committed has not happened. */
+void exports_exchange_destroy(struct exports_exchange **exchange);
+
 /* Waits until each is registered with at least one broker. TIMEOUT, or the status of a refusal. */
 enum busbar_status exports_wait_ready(struct exports *exports, uint32_t timeout_ms)
     __attribute__((warn_unused_result));

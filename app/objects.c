@@ -85,6 +85,15 @@ static void refuse_kindless(const struct reader *reader, const struct settings_n
                            objects_kinds(hint, sizeof hint));
 }
 
+/* A key that names a kind. What is broken was complained about: its value is not read, but says what
+ * was meant; of keys that are there twice the first counts. */
+static const struct object_kind *kind_of(const struct settings_node *node,
+                                         const struct settings_node *first)
+{
+    bool again = first != NULL && strcmp(first->key, node->key) == 0;
+    return again && node->broken ? NULL : object_kind_find(node->key);
+}
+
 /* The one key of a map that names a kind; NULL after a complaint. */
 static const struct object_kind *find_kind(const struct reader *reader,
                                            const struct settings_node *map)
@@ -93,8 +102,8 @@ static const struct object_kind *find_kind(const struct reader *reader,
     const struct object_kind *kind = NULL;
     const struct settings_node *first = NULL;
     for (const struct settings_node *node = map->first; node != NULL; node = node->next) {
-        const struct object_kind *found = object_kind_find(node->key);
-        if (found == NULL || node->broken)
+        const struct object_kind *found = kind_of(node, first);
+        if (found == NULL)
             continue;
         if (kind != NULL) {
             settings_errors_add(reader->errors, node->key_place,
@@ -113,6 +122,15 @@ static const struct object_kind *find_kind(const struct reader *reader,
     return kind != NULL && kind->table != NULL ? kind : NULL;
 }
 
+/* Was anything in it complained about before? Recursive, but no deeper than SETTINGS_DEPTH. */
+static bool is_broken(const struct settings_node *node)
+{
+    bool broken = node->broken;
+    for (const struct settings_node *at = node->first; at != NULL && !broken; at = at->next)
+        broken = is_broken(at);
+    return broken;
+}
+
 /* The object of a map that is of a kind; NULL after complaints. */
 static struct busbar_object *create(const struct reader *reader, const struct object_kind *kind,
                                     const struct settings_node *map)
@@ -122,7 +140,7 @@ static struct busbar_object *create(const struct reader *reader, const struct ob
     CLEANUP(cleanup_free) void *settings = calloc(1, kind->table->size);
     if (settings == NULL || !settings_init(kind->table, settings)) {
         settings_node_complain(reader->errors, map, "out of memory");
-    } else if (settings_read(kind->table, map, settings, reader->errors)) {
+    } else if (settings_read(kind->table, map, settings, reader->errors) && !is_broken(map)) {
         enum busbar_status status = kind->create(&object, settings, map, reader->errors);
         if (status != BUSBAR_OK && reader->errors->count == before)
             settings_node_complain(reader->errors, map, "%s", busbar_last_error());

@@ -188,14 +188,28 @@ static bool reserve_retired(struct busbar_app *app)
     return true;
 }
 
+static bool have_pools_changed(const struct exchange *exchange)
+{
+    for (size_t i = 0; i < exchange->pool_count; i++) {
+        if (!pool_change_same(&exchange->wanted[i], &exchange->present[i]))
+            return true;
+    }
+    return false;
+}
+
 static enum busbar_status change_exports(struct exchange *exchange)
 {
     struct busbar_app *app = exchange->app;
     if (app->state != APP_STARTED || (app->exports == NULL && exchange->next.export_count == 0))
         return BUSBAR_OK;
     enum busbar_status status = app_exports(app);
-    const struct exports_change change = {app->exports, &app->wiring, &exchange->next,
-                                          &app->log->log};
+    const struct exports_change change = {
+        .exports = app->exports,
+        .from = &app->wiring,
+        .to = &exchange->next,
+        .log = &app->log->log,
+        .pools_changed = have_pools_changed(exchange),
+    };
     return status == BUSBAR_OK ? exports_become(&change) : status;
 }
 

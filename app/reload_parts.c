@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "objects/outcome.h"
 
 /* Pools --------------------------------------------------------------------------------------- */
 
@@ -43,7 +42,7 @@ static bool holds(const struct pool_change *list, const struct busbar_object *me
     return false;
 }
 
-static bool same_members(const struct pool_change *a, const struct pool_change *b)
+bool pool_change_same(const struct pool_change *a, const struct pool_change *b)
 {
     bool same = a->count == b->count;
     for (size_t i = 0; same && i < a->count; i++)
@@ -82,7 +81,7 @@ static enum busbar_status sort_members(const struct pool_change *change,
                                        const struct pool_change *present)
 {
     enum busbar_status status = BUSBAR_OK;
-    if (same_members(change, present))
+    if (pool_change_same(change, present))
         return BUSBAR_OK;
     for (size_t i = 0; i < change->count && status == BUSBAR_OK; i++) {
         (void)!busbar_pool_remove(change->pool, change->members[i]);
@@ -123,73 +122,33 @@ static bool same_export(const struct wiring_export *a, const struct wiring_expor
     return a->object == b->object && export_settings_equal(&a->settings, &b->settings);
 }
 
-static void withdraw(const struct exports_change *change, const struct wiring_export *export_)
+/* A pool offers what its members do, and theirs in turn, so any may have changed with one. */
+static bool is_unchanged(const struct exports_change *change, const struct wiring_export *new)
 {
-    (void)!exports_remove(change->exports, export_->settings.name);
+    const struct wiring_export *old = wiring_find_export(change->from, new->settings.name);
+    bool may_differ = change->pools_changed && new->object->class->member != NULL;
+    return old != NULL && same_export(old, new) && !may_differ;
 }
 
 static enum busbar_status put(const struct exports_change *change,
-                              const struct wiring_export *export_)
+                              struct exports_exchange *exchange, const struct wiring_export *new)
 {
-    return exports_add(change->exports, &export_->settings, export_->object);
-}
-
-/* Takes back what was done for the first `count` exports of the new list. */
-static void undo(const struct exports_change *change, size_t count)
-{
-    while (count-- > 0) {
-        const struct wiring_export *new = &change->to->exports[count];
-        const struct wiring_export *old = wiring_find_export(change->from, new->settings.name);
-        if (old != NULL && same_export(old, new))
-            continue;
-        withdraw(change, new);
-        if (old != NULL)
-            (void)!put(change, old);
-    }
-}
-
-static enum busbar_status become(const struct exports_change *change,
-                                 const struct wiring_export *new)
-{
-    const char *name = new->settings.name;
-    const struct wiring_export *old = wiring_find_export(change->from, name);
-    if (old != NULL && same_export(old, new)) {
-        app_log(change->log, APP_DEBUG, APP_EXPORTS, "%s is unchanged", name);
-        return BUSBAR_OK;
-    }
-    if (old != NULL)
-        withdraw(change, old);
-    enum busbar_status status = put(change, new);
-    if (status != BUSBAR_OK && old != NULL)
-        (void)!put(change, old);
-    app_log(change->log, status == BUSBAR_OK ? APP_INFO : APP_ERROR, APP_EXPORTS, "%s %s%s", name,
-            status == BUSBAR_OK ? "" : "cannot be ", old != NULL ? "changed" : "added");
-    return status;
-}
-
-/* The outcome of the first failure, over what undoing it says. */
-static enum busbar_status fail_after_undo(const struct exports_change *change, size_t done,
-                                          enum busbar_status status)
-{
-    CLEANUP(cleanup_free) char *text = strdup(busbar_last_error());
-    enum busbar_fate fate = busbar_last_fate();
-    undo(change, done);
-    return outcome_fail_text(status, fate, text != NULL ? text : "out of memory");
+    if (!is_unchanged(change, new))
+        return exports_exchange_put(exchange, &new->settings, new->object);
+    app_log(change->log, APP_DEBUG, APP_EXPORTS, "%s is unchanged", new->settings.name);
+    return BUSBAR_OK;
 }
 
 enum busbar_status exports_become(const struct exports_change *change)
 {
-    for (size_t i = 0; i < change->to->export_count; i++) {
-        enum busbar_status status = become(change, &change->to->exports[i]);
-        if (status != BUSBAR_OK)
-            return fail_after_undo(change, i, status);
+    CLEANUP(exports_exchange_destroy) struct exports_exchange *exchange = NULL;
+    enum busbar_status status = exports_exchange_new(&exchange, change->exports);
+    for (size_t i = 0; i < change->to->export_count && status == BUSBAR_OK; i++)
+        status = put(change, exchange, &change->to->exports[i]);
+    for (size_t i = 0; i < change->from->export_count && status == BUSBAR_OK; i++) {
+        const char *name = change->from->exports[i].settings.name;
+        if (wiring_find_export(change->to, name) == NULL)
+            status = exports_exchange_remove(exchange, name);
     }
-    for (size_t i = 0; i < change->from->export_count; i++) {
-        const struct wiring_export *old = &change->from->exports[i];
-        if (wiring_find_export(change->to, old->settings.name) != NULL)
-            continue;
-        withdraw(change, old);
-        app_log(change->log, APP_INFO, APP_EXPORTS, "%s removed", old->settings.name);
-    }
-    return BUSBAR_OK;
+    return status == BUSBAR_OK ? exports_exchange_commit(exchange) : status;
 }

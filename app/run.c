@@ -61,26 +61,42 @@ static const struct {
     void (*handler)(int number);
 } handled[] = {{SIGINT, on_stop}, {SIGTERM, on_stop}, {SIGHUP, on_reload}};
 
-static void handlers_set(struct sigaction former[ARRAY_SIZE(handled)])
+/* Without a file there is nothing to reload, and the last of them is left alone. */
+static size_t handled_count(const struct busbar_app *app)
 {
-    atomic_store(&stops, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(handled); i++) {
-        struct sigaction action = {.sa_handler = handled[i].handler, .sa_flags = SA_RESTART};
-        sigemptyset(&action.sa_mask);
-        sigaction(handled[i].number, &action, &former[i]);
-    }
+    return ARRAY_SIZE(handled) - (app->path == NULL);
 }
 
-static void handlers_restore(const struct sigaction former[ARRAY_SIZE(handled)])
+struct former {
+    struct sigaction actions[ARRAY_SIZE(handled)];
+    sigset_t mask;
+};
+
+/* Unblocked too: a program may block the signals until they are handled, so that none is lost. */
+static void handlers_set(const struct busbar_app *app, struct former *former)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(handled); i++)
-        sigaction(handled[i].number, &former[i], NULL);
+    sigset_t set;
+    sigemptyset(&set);
+    atomic_store(&stops, 0);
+    for (size_t i = 0; i < handled_count(app); i++) {
+        struct sigaction action = {.sa_handler = handled[i].handler, .sa_flags = SA_RESTART};
+        sigemptyset(&action.sa_mask);
+        sigaction(handled[i].number, &action, &former->actions[i]);
+        sigaddset(&set, handled[i].number);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &set, &former->mask);
+}
+
+static void handlers_restore(const struct busbar_app *app, const struct former *former)
+{
+    pthread_sigmask(SIG_SETMASK, &former->mask, NULL);
+    for (size_t i = 0; i < handled_count(app); i++)
+        sigaction(handled[i].number, &former->actions[i], NULL);
 }
 
 static void reload(struct busbar_app *app)
 {
-    app_log(&app->log->log, APP_INFO, APP_CONFIG, "SIGHUP: reading %s again",
-            app->path != NULL ? app->path : "nothing");
+    app_log(&app->log->log, APP_INFO, APP_CONFIG, "SIGHUP: reading %s again", app->path);
     if (busbar_app_reload(app) == BUSBAR_OK)
         return;
     /* A log has lines, and so have the errors of a file. */
@@ -131,22 +147,25 @@ static enum busbar_status end(struct busbar_app *app)
     pthread_mutex_unlock(&app->change);
     if (status == BUSBAR_OK)
         return outcome_ok();
-    return outcome_fail_text(status, BUSBAR_NOT_EXECUTED,
+    return outcome_fail_text(status,
+                             status == BUSBAR_TIMEOUT ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED,
                              refusal != NULL ? refusal : "calls were left without an answer");
 }
 
 enum busbar_status busbar_app_run(struct busbar_app *app)
 {
-    struct sigaction former[ARRAY_SIZE(handled)];
+    struct former former;
     struct busbar_app *none = NULL;
     if (app == NULL || app->state != APP_STARTED)
         return app_misuse("it was not started, or has ended: busbar_app_start() comes first, once");
     if (!atomic_compare_exchange_strong(&running, &none, app))
         return app_misuse("another application of this process is being run");
-    handlers_set(former);
+    handlers_set(app, &former);
+    if (app->wiring.export_count == 0 && app->embed == NULL)
+        app_log(&app->log->log, APP_WARNING, APP_EXPORTS, "nothing is exported");
     wait_for_end(app);
     enum busbar_status status = end(app);
-    handlers_restore(former);
+    handlers_restore(app, &former);
     atomic_store(&running, NULL);
     return status;
 }

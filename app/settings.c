@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/quote.h"
 #include "client-lib/endpoint.h"
+#include "protocol/endpoint.h"
 #include "protocol/name.h"
 #include "protocol/registration.h"
 
@@ -61,6 +62,12 @@ static const struct settings_key broker_keys[] = {
         .type = SETTINGS_STRING,
         .offset = SETTINGS_AT(struct broker_settings, embed, char *),
         .check = embed_check,
+    },
+    {
+        .key = "allow_plaintext",
+        .type = SETTINGS_BOOL,
+        .offset = SETTINGS_AT(struct broker_settings, allow_plaintext, bool),
+        .standard = "false",
     },
 };
 
@@ -199,7 +206,8 @@ static const struct settings_key keys[] = {
         .max = APP_BROKERS_MAX,
         .table = &broker_table,
         .help = "Where proxies and exports connect to: an endpoint, a list of them, or\n"
-                "{embed: ENDPOINT} for a broker inside the process.",
+                "{embed: ENDPOINT} for a broker inside the process; with allow_plaintext: true\n"
+                "that may be one that other machines can reach.",
     },
     {
         .key = "overlay",
@@ -247,6 +255,24 @@ const struct settings_node *export_node(const struct settings_node *root, size_t
     return node;
 }
 
+/* What an endpoint to embed a broker at may be depends on the key beside it. */
+static void check_embed(const struct broker_settings *broker, const struct settings_node *item,
+                        struct settings_errors *errors)
+{
+    char quoted[160];
+    const char *embed = broker->embed;
+    const struct settings_node *allow = settings_node_find(item, "allow_plaintext");
+    const struct settings_node *node = settings_node_find(item, "embed");
+    if (node == NULL && allow != NULL)
+        settings_node_complain(errors, allow,
+                               "allow_plaintext is for an embedded broker alone: take it away, or "
+                               "say \"embed\"");
+    else if (embed != NULL && !broker->allow_plaintext && embed_check(embed) == NULL &&
+             endpoint_is_open(embed))
+        settings_node_complain(errors, node, EMBED_OPEN_FORMAT ": true",
+                               quote(quoted, sizeof quoted, embed, strlen(embed)));
+}
+
 static void check_brokers(const struct app_settings *settings, const struct settings_node *root,
                           struct settings_errors *errors)
 {
@@ -265,6 +291,7 @@ static void check_brokers(const struct app_settings *settings, const struct sett
             settings_node_complain(errors, item,
                                    "broker must be an endpoint, a list of them, or "
                                    "{embed: ENDPOINT}");
+        check_embed(&settings->brokers[i], item, errors);
         item = list ? item->next : NULL;
     }
 }

@@ -18,6 +18,7 @@ enum {
 struct broker_settings {
     char *endpoint;
     char *embed;
+    bool allow_plaintext; /* must be true to embed one that other machines can reach */
 };
 
 /* NULL: not said. */
@@ -52,8 +53,8 @@ bool app_settings_set_broker(struct app_settings *settings, const char *endpoint
 bool app_settings_set_brokers(struct app_settings *settings, const char *const *endpoints);
 /* $BUSBAR_BROKER, else the default. */
 const char *app_settings_default_broker(void);
-/* The endpoint to embed a broker at; NULL for none. */
-const char *app_settings_embed(const struct app_settings *settings);
+/* The broker to embed; NULL for none. */
+const struct broker_settings *app_settings_embed(const struct app_settings *settings);
 
 /* A copy of what does not change meanwhile; false when out of memory, and nothing is to be freed. */
 bool export_settings_copy(struct export_settings *ret, const struct export_settings *settings);

@@ -59,9 +59,10 @@ const char *app_settings_default_broker(void)
     return named != NULL && *named != '\0' ? named : BUSBAR_DEFAULT_BROKER;
 }
 
-const char *app_settings_embed(const struct app_settings *settings)
+const struct broker_settings *app_settings_embed(const struct app_settings *settings)
 {
-    return settings->broker_count == 1 ? settings->brokers[0].embed : NULL;
+    bool embeds = settings->broker_count == 1 && settings->brokers[0].embed != NULL;
+    return embeds ? &settings->brokers[0] : NULL;
 }
 
 /* Exports ------------------------------------------------------------------------------------- */

@@ -120,10 +120,11 @@ static enum busbar_status check_brokers(const struct app_settings *settings)
 
 static enum busbar_status start_broker(struct busbar_app *app)
 {
-    const char *embed = app_settings_embed(&app->wiring.settings);
+    const struct broker_settings *own = app_settings_embed(&app->wiring.settings);
     enum busbar_status status = check_brokers(&app->wiring.settings);
-    if (status == BUSBAR_OK && embed != NULL)
-        status = embed_start(&app->embed, embed, &app->log->log);
+    if (status == BUSBAR_OK && own != NULL)
+        status = embed_start(&app->embed, &(struct embed_place){own->embed, own->allow_plaintext},
+                             &app->log->log);
     if (status != BUSBAR_OK)
         return status;
     CLEANUP(cleanup_free) const char **endpoints = app_endpoints(app);

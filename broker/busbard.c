@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "broker/broker.h"
-#include "broker/endpoint.h"
 #include "broker/log.h"
 #include "broker/notify.h"
 #include "broker/settings.h"
+#include "protocol/endpoint.h"
 #include "settings/errors.h"
 
 #include <getopt.h>

@@ -8,8 +8,8 @@
 #include "base/cleanup.h"
 #include "base/quote.h"
 #include "broker/broker.h"
-#include "broker/endpoint.h"
 #include "broker/settings.h"
+#include "protocol/endpoint.h"
 
 enum {
     ENDPOINT_TEXT = 300, /* of an endpoint in an error or an event */

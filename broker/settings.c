@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/quote.h"
-#include "broker/endpoint.h"
+#include "protocol/endpoint.h"
 #include "settings/scalar.h"
 #include "settings/table.h"
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "broker/core.h"
-#include "broker/endpoint.h"
+#include "protocol/endpoint.h"
 
 enum {
     /* Messages libzmq may hold for one peer. A message is a bundle of up to 64 KiB, so the default

@@ -174,8 +174,8 @@ static int signature_count(const char *signature)
 static enum busbar_status refuse(const struct arguments *arguments, int index, const char *wanted,
                                  char reason[ARGUMENTS_REASON_SIZE])
 {
-    snprintf(reason, ARGUMENTS_REASON_SIZE, "argument %d (\"%.200s\") is not a %s", index + 1,
-             arguments->items[index], wanted);
+    snprintf(reason, ARGUMENTS_REASON_SIZE, "argument %d (\"%.200s\") is not %s %s", index + 1,
+             arguments->items[index], wanted[0] == 'i' ? "an" : "a", wanted);
     return BUSBAR_BAD_REQUEST;
 }
 

@@ -18,7 +18,10 @@ static void print_tags(const struct busbar_value *tags)
     for (size_t i = 0; i < busbar_value_count(tags); i++) {
         const char *name = busbar_value_as_text(busbar_value_key_at(tags, i));
         const char *value = busbar_value_as_text(busbar_value_value_at(tags, i));
-        printf("  %s=%s", name != NULL ? name : "?", value != NULL ? value : "?");
+        fputs("  ", stdout);
+        table_print_text(name != NULL ? name : "?");
+        putchar('=');
+        table_print_text(value != NULL ? value : "?");
     }
 }
 
@@ -53,8 +56,9 @@ static void print_title(const char *service, const struct busbar_value *registra
                         size_t workers)
 {
     const char *version = text_of(registration, "version");
-    printf("%s%s%s  %zu worker%s", service, *version != '\0' ? " " : "", version, workers,
-           workers == 1 ? "" : "s");
+    printf("%s%s", service, *version != '\0' ? " " : "");
+    table_print_text(version);
+    printf("  %zu worker%s", workers, workers == 1 ? "" : "s");
     print_tags(busbar_value_get(registration, "tags"));
     putchar('\n');
 }

@@ -79,6 +79,15 @@ static bool rest_is_empty(const struct table *table, size_t index, size_t column
     return true;
 }
 
+void table_print_text(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+        bool latin = at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
+        putchar(latin || *at < ' ' || *at == 0x7f ? '?' : *at);
+        at += latin;
+    }
+}
+
 int table_print(const struct table *table)
 {
     size_t columns = strlen(table->align);
@@ -91,10 +100,10 @@ int table_print(const struct table *table)
         size_t column = i % columns;
         int fill = (int)(widths[column] - text_width(table->cells[i]));
         bool last = rest_is_empty(table, i, columns);
-        if (table->align[column] == 'r')
-            printf("%*s%s", fill, "", table->cells[i]);
-        else
-            printf("%s%*s", table->cells[i], last ? 0 : fill, "");
+        bool right = table->align[column] == 'r';
+        printf("%*s", right ? fill : 0, "");
+        table_print_text(table->cells[i]);
+        printf("%*s", right || last ? 0 : fill, "");
         fputs(last ? "\n" : "  ", stdout);
         if (last)
             i += columns - 1 - column;

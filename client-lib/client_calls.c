@@ -303,6 +303,7 @@ static void reply_refer(struct busbar_reply *reply, const struct packet *packet)
     else if (packet->status == BUSBAR_BROKER_LOST && error.size == 0)
         error = bytes_of_text("the worker lost the broker of a call that it made");
     reply->retry_after = packet->timeout;
+    reply->source = BUSBAR_BY_BROKER;
     reply_fail(reply, is_known ? packet->status : BUSBAR_UNSUPPORTED, fate, error);
 }
 

@@ -119,6 +119,7 @@ void reply_succeed(struct busbar_reply *reply, const struct packet *packet, stru
         reply->data = room;
     }
     reply->size = packet->body.size;
+    reply->source = BUSBAR_BY_BROKER;
     reply->status = BUSBAR_OK;
     reply->fate = BUSBAR_EXECUTED;
     reply->encoding = (enum busbar_encoding)packet->encoding;
@@ -157,6 +158,11 @@ enum busbar_status busbar_reply_status(const struct busbar_reply *reply)
 enum busbar_fate busbar_reply_fate(const struct busbar_reply *reply)
 {
     return reply == NULL ? BUSBAR_NOT_EXECUTED : reply->fate;
+}
+
+enum busbar_source busbar_reply_source(const struct busbar_reply *reply)
+{
+    return reply == NULL ? BUSBAR_BY_CLIENT : reply->source;
 }
 
 const char *busbar_reply_error(const struct busbar_reply *reply)

@@ -24,6 +24,7 @@ struct busbar_reply {
     struct reply_pool *pool;
     enum busbar_status status;
     enum busbar_fate fate;
+    enum busbar_source source;
     enum busbar_encoding encoding;
     uint32_t retry_after;
     const uint8_t *data; /* in `space`, `heap` or `held`; NULL unless OK */
@@ -55,7 +56,8 @@ struct busbar_reply *reply_new(struct reply_pool *pool);
 /* A body that was received: kept by reference where it is a frame of its own, else copied. */
 void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached);
 
-/* A failure; the text is copied, and cut at its first NUL. */
+/* A failure, of this side unless `source` is set as well; the text is copied, and cut at its first
+ * NUL. */
 void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busbar_fate fate,
                 struct bytes text);
 

@@ -162,7 +162,7 @@ static struct function *add(const struct wanted *wanted)
 static void *get(const struct wanted *wanted)
 {
     struct busbar_object *object = wanted->object;
-    pthread_mutex_lock(&object->functions_lock);
+    fork_lock_take(&object->functions_lock);
     struct function *function = wanted->described ? find_described(object, wanted->method) : NULL;
     if (function == NULL)
         function = find_same(wanted);
@@ -171,7 +171,7 @@ static void *get(const struct wanted *wanted)
     if (function != NULL && wanted->described)
         function->described = true;
     void *code = function != NULL ? function->code : NULL;
-    pthread_mutex_unlock(&object->functions_lock);
+    fork_lock_give(&object->functions_lock);
     if (code == NULL)
         busbar_fail(BUSBAR_NO_MEMORY, BUSBAR_NOT_EXECUTED, "%s: no memory for a function pointer",
                     object_name(object));
@@ -277,12 +277,12 @@ static bool ask(struct wanted *wanted)
 
 static void *made_before(const struct wanted *wanted, struct signature *ret)
 {
-    pthread_mutex_lock(&wanted->object->functions_lock);
+    fork_lock_take(&wanted->object->functions_lock);
     const struct function *function = find_described(wanted->object, wanted->method);
     void *code = function != NULL ? function->code : NULL;
     if (function != NULL && ret != NULL)
         *ret = function->signature;
-    pthread_mutex_unlock(&wanted->object->functions_lock);
+    fork_lock_give(&wanted->object->functions_lock);
     return code;
 }
 

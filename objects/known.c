@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/random.h"
 #include "protocol/name.h"
 #include "protocol/signature.h"
 
 enum {
     METHODS_MAX = 16384, /* ever learned; further ones stay unknown */
+    BUCKETS = 4096,
 };
 
 /* A method as one registration tells it; borrowed from the description. */
@@ -34,6 +36,7 @@ static void told_list_fini(struct told_list *list)
 void known_init(struct known *known)
 {
     *known = (struct known){0};
+    random_bytes(&known->key, sizeof known->key);
     pthread_mutex_init(&known->lock, NULL);
 }
 
@@ -47,11 +50,15 @@ static void known_method_free(struct known_method *method)
 
 void known_fini(struct known *known)
 {
-    while (known->all != NULL) {
-        struct known_method *method = known->all;
-        known->all = method->before;
-        known_method_free(method);
+    for (size_t i = 0; i < BUCKETS && known->buckets != NULL; i++) {
+        while (known->buckets[i] != NULL) {
+            struct known_method *method = known->buckets[i];
+            known->buckets[i] = method->next;
+            known_method_free(method);
+        }
     }
+    free(known->buckets);
+    known->buckets = NULL;
     free(known->methods);
     known->methods = NULL;
     pthread_mutex_destroy(&known->lock);
@@ -195,21 +202,21 @@ static bool is_same(const struct known_method *method, const struct told *told)
            strcmp(method->signature, told->signature) == 0 && strcmp(method->text, told->text) == 0;
 }
 
-/* With the lock held: the same one as ever, or a new one; NULL if there can be none. */
+/* With the lock held: the same one as ever, or a new one; NULL if there can be none. Whoever exports
+ * the service chooses the names, and how many there are. */
 static const struct known_method *keep(struct known *known, const struct told *told)
 {
-    const struct known_method *present = find(known, told->name);
-    if (present != NULL && is_same(present, told))
-        return present;
-    for (const struct known_method *method = known->all; method != NULL; method = method->before) {
+    uint64_t hash = siphash(&known->key, told->name, strlen(told->name));
+    struct known_method **bucket = &known->buckets[hash % BUCKETS];
+    for (const struct known_method *method = *bucket; method != NULL; method = method->next) {
         if (is_same(method, told))
             return method;
     }
     struct known_method *method = known->all_count < METHODS_MAX ? known_method_new(told) : NULL;
     if (method == NULL)
         return NULL;
-    method->before = known->all;
-    known->all = method;
+    method->next = *bucket;
+    *bucket = method;
     known->all_count++;
     return method;
 }
@@ -219,8 +226,12 @@ static bool replace(struct known *known, const struct told_list *list)
 {
     const struct known_method **methods = calloc(list->count + 1, sizeof(*methods));
     size_t count = 0;
-    if (methods == NULL)
+    if (known->buckets == NULL)
+        known->buckets = calloc(BUCKETS, sizeof(*known->buckets));
+    if (methods == NULL || known->buckets == NULL) {
+        free(methods);
         return false;
+    }
     for (size_t i = 0; i < list->count; i++) {
         methods[count] = keep(known, &list->items[i]);
         count += methods[count] != NULL;

@@ -7,9 +7,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/siphash.h"
+
 /* Never changed, and there until its proxy goes: so it can be used without a lock. */
 struct known_method {
-    struct known_method *before; /* of all that were ever learned */
+    struct known_method *next; /* in its bucket of all that were ever learned */
     char *name;
     char *signature; /* "" if not told */
     char *text;      /* "" if none */
@@ -18,8 +20,9 @@ struct known_method {
 };
 
 struct known {
-    pthread_mutex_t lock; /* of what follows */
-    struct known_method *all;
+    pthread_mutex_t lock;          /* of what follows */
+    struct known_method **buckets; /* all, by their names; NULL before the first description */
+    struct siphash_key key;
     size_t all_count;
     const struct known_method **methods; /* of the last description, in the order of their names */
     size_t count;

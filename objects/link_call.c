@@ -11,6 +11,7 @@ enum {
     CONNECT_LEAST_MS = 25, /* for each */
     UNWANTED_MS = 1000,    /* how long others go before a broker that could not be reached */
     LOOK_MS = 10,          /* between two questions whether a call is still wanted */
+    CANCELLED_MS = 250,    /* how long the outcome of one that is not wanted is awaited */
 };
 
 /* One call on its way along the brokers. */
@@ -23,10 +24,17 @@ struct journey {
     struct link_reply reply;
 };
 
+/* Was the client's own broker not reached, or lost? A worker may report the loss of another one. */
+static bool is_lost(const struct busbar_reply *reply)
+{
+    return busbar_reply_status(reply) == BUSBAR_BROKER_LOST &&
+           busbar_reply_source(reply) == BUSBAR_BY_CLIENT;
+}
+
 /* A client that was not answered by its broker has seen trouble; another may have more luck. */
 void link_reply_fini(struct link_reply *reply)
 {
-    bool is_good = reply->reply != NULL && busbar_reply_status(reply->reply) != BUSBAR_BROKER_LOST;
+    bool is_good = reply->reply != NULL && !is_lost(reply->reply);
     busbar_reply_destroy(&reply->reply);
     if (is_good)
         lender_give(reply->broker, &reply->lent);
@@ -41,12 +49,23 @@ static enum busbar_status refused(const struct busbar_client *client, enum busba
                        text[0] != '\0' ? text : busbar_status_text(status));
 }
 
-/* Waits in slices; a call that is not wanted any more is cancelled, and its outcome awaited. */
+/* A broker that hangs does not keep whoever has cancelled; the client goes with the call. */
+static enum busbar_status given_up(const struct busbar_client *client,
+                                   const struct busbar_call *call)
+{
+    return busbar_fail(BUSBAR_CANCELLED, BUSBAR_MAYBE_EXECUTED,
+                       "%s.%s: cancelled, but %s has not confirmed it", call->service, call->method,
+                       busbar_client_broker(client));
+}
+
+/* Waits in slices; a call that is not wanted any more is cancelled, and its outcome awaited for a
+ * while. */
 static enum busbar_status wait_in_slices(struct journey *journey, const struct busbar_call *call)
 {
     struct busbar_client *client = journey->reply.lent.client;
     struct busbar_reply **reply = &journey->reply.reply;
     uint64_t id;
+    uint64_t until = UINT64_MAX;
     enum busbar_status status = busbar_client_start(client, call, &id);
     if (status != BUSBAR_OK)
         return refused(client, status);
@@ -56,11 +75,14 @@ static enum busbar_status wait_in_slices(struct journey *journey, const struct b
             break;
         if (!journey->is_cancelled && journey->call->cancelled(journey->call->context)) {
             journey->is_cancelled = true;
+            until = clock_ms() + CANCELLED_MS;
             status = busbar_client_cancel(client, id);
         }
-    } while (busbar_client_outstanding(client) > 0);
+    } while (busbar_client_outstanding(client) > 0 && clock_ms() < until);
     if (*reply != NULL)
         return busbar_reply_status(*reply);
+    if (clock_ms() >= until)
+        return given_up(client, call);
     return refused(client, status == BUSBAR_OK ? BUSBAR_SYSTEM : status);
 }
 
@@ -111,11 +133,12 @@ static enum busbar_status try_broker(struct journey *journey, struct lender *bro
     return call_client(journey, &call);
 }
 
-/* The broker was not reached, or takes nothing new: another may. */
+/* The broker was not reached, or takes nothing new: another may. A worker may report DRAINING, too;
+ * nothing that travels tells that from the broker's own, and to move on does no harm. */
 static bool is_missed(const struct journey *journey, enum busbar_status status)
 {
     const struct busbar_reply *reply = journey->reply.reply;
-    return (status == BUSBAR_BROKER_LOST || status == BUSBAR_DRAINING) && reply != NULL &&
+    return reply != NULL && (is_lost(reply) || status == BUSBAR_DRAINING) &&
            busbar_reply_fate(reply) == BUSBAR_NOT_EXECUTED;
 }
 
@@ -155,8 +178,8 @@ static void note(struct journey *journey, size_t index, enum busbar_status statu
     if (is_missed(journey, status))
         atomic_store_explicit(&broker->unwanted_til, clock_ms() + UNWANTED_MS,
                               memory_order_relaxed);
-    if (journey->reply.reply == NULL || status == BUSBAR_BROKER_LOST || status == BUSBAR_TIMEOUT ||
-        status == BUSBAR_CANCELLED || status == BUSBAR_DRAINING)
+    if (journey->reply.reply == NULL || status == BUSBAR_DRAINING ||
+        busbar_reply_source(journey->reply.reply) == BUSBAR_BY_CLIENT)
         return;
     if (atomic_load_explicit(&broker->unwanted_til, memory_order_relaxed) != 0)
         atomic_store_explicit(&broker->unwanted_til, 0, memory_order_relaxed);

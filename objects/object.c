@@ -22,7 +22,7 @@ enum busbar_status object_init(struct busbar_object *object, const struct object
     atomic_init(&object->references, 1);
     atomic_init(&object->id, (char *)no_id);
     object->functions = NULL;
-    if (pthread_mutex_init(&object->functions_lock, NULL) != 0)
+    if (!fork_lock_init(&object->functions_lock))
         return busbar_fail(BUSBAR_NO_MEMORY, BUSBAR_NOT_EXECUTED, "%s: out of memory", class->kind);
     return BUSBAR_OK;
 }
@@ -30,7 +30,7 @@ enum busbar_status object_init(struct busbar_object *object, const struct object
 void object_fini(struct busbar_object *object)
 {
     functions_destroy(&object->functions);
-    pthread_mutex_destroy(&object->functions_lock);
+    fork_lock_fini(&object->functions_lock);
     char *id = atomic_load(&object->id);
     if (id != no_id)
         free(id);
@@ -40,7 +40,9 @@ void object_fini(struct busbar_object *object)
 const char *object_name(const struct busbar_object *object)
 {
     const char *id = atomic_load_explicit(&object->id, memory_order_acquire);
-    return id[0] != '\0' ? id : object->class->kind;
+    if (id[0] != '\0')
+        return id;
+    return object->class->name != NULL ? object->class->name(object) : object->class->kind;
 }
 
 bool object_set_id(struct busbar_object *object, const char *id)

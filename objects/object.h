@@ -4,9 +4,9 @@
 
 #include <busbar/object.h>
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "objects/fork_lock.h"
 #include "protocol/registration.h"
 #include "protocol/signature.h"
 #include "settings/document.h"
@@ -51,6 +51,8 @@ struct object_class {
     void (*attach)(struct busbar_object *object, struct links *links);
     /* The members of a pool; index from 0, NULL at the end, each with a reference for the caller. */
     struct busbar_object *(*member)(struct busbar_object *object, size_t index);
+    /* What errors call it while it has no id; NULL: its kind. */
+    const char *(*name)(const struct busbar_object *object);
     /* The keys of the object as a file has them, `indent` spaces in. */
     void (*dump)(const struct busbar_object *object, unsigned indent, FILE *out);
 };
@@ -62,7 +64,7 @@ struct busbar_object {
     const struct object_class *class;
     atomic_uint references;
     _Atomic(char *) id; /* "" until an application gives it one; set once; in front of errors */
-    pthread_mutex_t functions_lock;
+    struct fork_lock functions_lock;
     struct functions *functions; /* made so far */
 };
 
@@ -70,7 +72,7 @@ struct busbar_object {
 enum busbar_status object_init(struct busbar_object *object, const struct object_class *class);
 void object_fini(struct busbar_object *object);
 
-/* The id, or the kind where there is none: what errors call it. */
+/* The id; where there is none, what its class calls it, or the kind: so errors call it. */
 const char *object_name(const struct busbar_object *object);
 /* Copies the id; false if the object has one already, or out of memory. */
 bool object_set_id(struct busbar_object *object, const char *id);

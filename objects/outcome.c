@@ -112,6 +112,13 @@ enum busbar_status outcome_prefix(const char *format, ...)
     return status;
 }
 
+void outcome_doubt(void)
+{
+    struct thread *thread = &this_thread;
+    if (thread->status != BUSBAR_OK && thread->fate == BUSBAR_NOT_EXECUTED)
+        thread->fate = BUSBAR_MAYBE_EXECUTED;
+}
+
 enum busbar_status busbar_last_status(void)
 {
     return this_thread.status;

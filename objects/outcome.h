@@ -13,6 +13,10 @@ enum busbar_status outcome_ok(void);
 /* Puts a text in front of the present one, as in `pool "all": …`; the status stays. Returns it. */
 enum busbar_status outcome_prefix(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* An earlier attempt of the same call may have been executed, so a failure that says it was not says
+ * too much: its fate becomes MAYBE_EXECUTED. */
+void outcome_doubt(void);
+
 /* A text of any length (lines of a configuration's errors); copied. */
 enum busbar_status outcome_fail_text(enum busbar_status status, enum busbar_fate fate,
                                      const char *text);

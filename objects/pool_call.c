@@ -146,13 +146,8 @@ static bool attempts_move(struct attempts *attempts, enum busbar_status status)
 /* An outcome that ends the call, as the member told it; but an earlier one may have executed it. */
 static enum busbar_status attempts_end(const struct attempts *attempts, enum busbar_status status)
 {
-    if (status == BUSBAR_OK || !attempts->maybe_executed ||
-        busbar_last_fate() != BUSBAR_NOT_EXECUTED)
-        return status;
-    char *text = strdup(busbar_last_error());
-    outcome_fail_text(status, BUSBAR_MAYBE_EXECUTED,
-                      text != NULL ? text : busbar_status_text(status));
-    free(text);
+    if (status != BUSBAR_OK && attempts->maybe_executed)
+        outcome_doubt();
     return status;
 }
 

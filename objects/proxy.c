@@ -74,7 +74,7 @@ enum busbar_status proxy_failed(struct proxy *proxy, const char *method, enum bu
         outcome_prefix("%s%s%s%s%s: ", service, method != NULL ? "." : "",
                        method != NULL ? method : "", endpoints[0] != '\0' ? " at " : "", endpoints);
     }
-    if (id != proxy->object.class->kind && strcmp(id, service) != 0)
+    if (strcmp(id, service) != 0)
         outcome_prefix("%s: ", id);
     return status;
 }
@@ -204,6 +204,12 @@ static void proxy_destroy(struct busbar_object *object)
     proxy_free(proxy_of(object));
 }
 
+static const char *proxy_name(const struct busbar_object *object)
+{
+    return CONTAINER_OF((struct busbar_object *)(uintptr_t)object, struct proxy, object)
+        ->settings.target.service;
+}
+
 static const struct object_class proxy_class = {
     .kind = "proxy",
     .call = proxy_call,
@@ -212,6 +218,7 @@ static const struct object_class proxy_class = {
     .find = proxy_find,
     .probe = proxy_probe,
     .attach = proxy_attach,
+    .name = proxy_name,
     .dump = proxy_dump,
 };
 
@@ -278,4 +285,10 @@ bool proxy_uses_default(const struct busbar_object *object)
 {
     const struct proxy *proxy = cast(object);
     return proxy != NULL && proxy->endpoints == NULL;
+}
+
+const char *const *proxy_brokers(const struct busbar_object *object)
+{
+    const struct proxy *proxy = cast(object);
+    return proxy != NULL ? (const char *const *)proxy->endpoints : NULL;
 }

@@ -12,4 +12,7 @@ const char *proxy_service(const struct busbar_object *object);
 /* Does it name no brokers, and so use those of its application? False for what is no proxy. */
 bool proxy_uses_default(const struct busbar_object *object);
 
+/* The brokers that it names, borrowed, ended by NULL; NULL if it names none or is no proxy. */
+const char *const *proxy_brokers(const struct busbar_object *object);
+
 #endif

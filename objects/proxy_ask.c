@@ -141,8 +141,8 @@ static enum busbar_status learn_all(const struct proxy_call *run)
         return proxy_failed(run->proxy, NULL, status, reply.reply);
     if (learn(run->proxy, reply.reply))
         return BUSBAR_OK;
-    busbar_fail(BUSBAR_BAD_REQUEST, BUSBAR_EXECUTED, "the broker's answer is no description");
-    return proxy_failed(run->proxy, NULL, BUSBAR_BAD_REQUEST, NULL);
+    busbar_fail(BUSBAR_APP_ERROR, BUSBAR_EXECUTED, "the broker's answer is no description");
+    return proxy_failed(run->proxy, NULL, BUSBAR_APP_ERROR, NULL);
 }
 
 enum busbar_status proxy_describe(struct busbar_object *object, uint32_t timeout_ms,

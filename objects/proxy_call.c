@@ -79,6 +79,8 @@ static enum busbar_status result_value(const struct proxy_call *run,
     }
     if (status == BUSBAR_OK)
         return BUSBAR_OK;
+    if (status == BUSBAR_BAD_REQUEST)
+        status = BUSBAR_APP_ERROR; /* of whoever answered */
     busbar_fail(status, BUSBAR_EXECUTED, "the result %s",
                 status == BUSBAR_NO_MEMORY ? "has no room in memory"
                                            : "is not one well-formed value");
@@ -195,11 +197,17 @@ enum busbar_status proxy_call(struct busbar_object *object, const struct busbar_
     struct proxy_call run = {.proxy = proxy, .call = call, .deadline = clock_ms() + timeout_ms};
     struct proxy_method method = proxy_known(proxy, call->method);
     status = attempt(&run, &method, &reply);
+    bool maybe_executed = false;
     for (uint32_t i = 0; i < proxy->settings.target.retries && may_repeat(status, &method); i++) {
+        maybe_executed = maybe_executed || busbar_last_fate() != BUSBAR_NOT_EXECUTED;
         link_reply_fini(&reply);
         if (!pause_before(&run, i))
             break;
         status = attempt(&run, &method, &reply);
     }
-    return status == BUSBAR_OK ? result_value(&run, reply.reply, ret) : status;
+    if (status == BUSBAR_OK)
+        return result_value(&run, reply.reply, ret);
+    if (maybe_executed)
+        outcome_doubt();
+    return status;
 }

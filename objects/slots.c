@@ -1,11 +1,11 @@
 #include "objects/slots.h"
 
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/list.h"
+#include "objects/fork_lock.h"
 
 enum {
     TABLE_SIZE_MIN = 8,
@@ -13,7 +13,7 @@ enum {
 
 /* Counted: by whoever made it, and by each slot, so that a thread finds it until the end of both. */
 struct outcome_slots {
-    pthread_mutex_t lock; /* of the members below, and of all slots' places in the list */
+    struct fork_lock lock; /* of the members below, and of all slots' places in the list */
     size_t references;
     bool gone;         /* destroyed: its slots are empty */
     struct list slots; /* one for each thread that kept something */
@@ -32,7 +32,7 @@ bool outcome_slots_init(struct outcome_slots **ret)
     struct outcome_slots *owner = calloc(1, sizeof *owner);
     if (owner == NULL)
         return false;
-    if (pthread_mutex_init(&owner->lock, NULL) != 0) {
+    if (!fork_lock_init(&owner->lock)) {
         free(owner);
         return false;
     }
@@ -46,10 +46,10 @@ bool outcome_slots_init(struct outcome_slots **ret)
 static void leave(struct outcome_slots *owner)
 {
     bool last = --owner->references == 0;
-    pthread_mutex_unlock(&owner->lock);
+    fork_lock_give(&owner->lock);
     if (!last)
         return;
-    pthread_mutex_destroy(&owner->lock);
+    fork_lock_fini(&owner->lock);
     free(owner);
 }
 
@@ -63,7 +63,7 @@ void outcome_slots_destroy(struct outcome_slots **owner)
     if (*owner == NULL)
         return;
     struct outcome_slots *gone = STEAL(*owner);
-    pthread_mutex_lock(&gone->lock);
+    fork_lock_take(&gone->lock);
     gone->gone = true;
     LIST_EACH(node, &gone->slots) {
         struct slot *slot = CONTAINER_OF(node, struct slot, of_owner);
@@ -75,7 +75,7 @@ void outcome_slots_destroy(struct outcome_slots **owner)
 
 static void slot_destroy(struct slot *slot)
 {
-    pthread_mutex_lock(&slot->owner->lock);
+    fork_lock_take(&slot->owner->lock);
     list_remove(&slot->of_owner);
     free(STEAL(slot->memory));
     leave(slot->owner);
@@ -84,9 +84,9 @@ static void slot_destroy(struct slot *slot)
 
 static bool slot_is_of_gone(struct slot *slot)
 {
-    pthread_mutex_lock(&slot->owner->lock);
+    fork_lock_take(&slot->owner->lock);
     bool gone = slot->owner->gone;
-    pthread_mutex_unlock(&slot->owner->lock);
+    fork_lock_give(&slot->owner->lock);
     return gone;
 }
 
@@ -143,10 +143,10 @@ static struct slot *table_add(struct slot_table *table, struct outcome_slots *ow
     if (slot == NULL)
         return NULL;
     slot->owner = owner;
-    pthread_mutex_lock(&owner->lock);
+    fork_lock_take(&owner->lock);
     owner->references++;
     list_append(&owner->slots, &slot->of_owner);
-    pthread_mutex_unlock(&owner->lock);
+    fork_lock_give(&owner->lock);
     *table_find(table, owner) = slot;
     table->count++;
     return slot;

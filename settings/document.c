@@ -7,9 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum {
+    PIPE_WAIT_MS = 10000, /* for what a pipe is to bring */
+};
 
 struct settings_node *settings_node_new(enum settings_kind kind, struct settings_place place)
 {
@@ -104,11 +109,25 @@ const char *settings_node_path(const struct settings_node *node, char *out, size
     return *start != '\0' ? start : "the file";
 }
 
+/* A pipe that nobody writes to must not keep a program from being stopped. */
+static bool wait_for_data(int fd, bool wait)
+{
+    struct pollfd data = {.fd = fd, .events = POLLIN};
+    int ready = 1;
+    while (wait && (ready = poll(&data, 1, PIPE_WAIT_MS)) < 0 && errno == EINTR) {
+    }
+    if (ready == 0)
+        errno = ETIMEDOUT;
+    return ready > 0;
+}
+
 /* Reads until the end or until the buffer is full; the bytes read, or -1. */
-static ssize_t read_whole(int fd, char *data, size_t size)
+static ssize_t read_whole(int fd, bool wait, char *data, size_t size)
 {
     size_t used = 0;
     while (used < size) {
+        if (!wait_for_data(fd, wait))
+            return -1;
         ssize_t got = read(fd, data + used, size - used);
         if (got < 0 && errno == EINTR)
             continue;
@@ -125,11 +144,11 @@ static ssize_t read_whole(int fd, char *data, size_t size)
 static ssize_t read_path(const char *path, char *data, size_t size)
 {
     if (strcmp(path, "-") == 0)
-        return read_whole(STDIN_FILENO, data, size);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+        return read_whole(STDIN_FILENO, false, data, size);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return -1;
-    ssize_t got = read_whole(fd, data, size);
+    ssize_t got = read_whole(fd, true, data, size);
     int error = errno;
     close(fd);
     errno = error;
@@ -139,7 +158,7 @@ static ssize_t read_path(const char *path, char *data, size_t size)
 static void refuse_file(const struct settings_source *source, struct settings_place whole,
                         struct settings_errors *errors)
 {
-    const char *reason = strerror(errno);
+    const char *reason = errno == ETIMEDOUT ? "it brought nothing for 10 s" : strerror(errno);
     char path[256];
     if (source->naming == NULL)
         settings_errors_add(errors, whole, "cannot be read: %s", reason);
@@ -166,6 +185,14 @@ bool settings_document_load_source(struct settings_document **ret,
     ssize_t got = read_path(source->path, data, size);
     if (got < 0) {
         refuse_file(source, whole, errors);
+        return false;
+    }
+    if ((size_t)got == size && source->naming != NULL) {
+        char path[256];
+        settings_node_complain(errors, source->naming,
+                               "the overlay %s is too large; a file may "
+                               "have 1 MiB",
+                               quote(path, sizeof path, source->path, strlen(source->path)));
         return false;
     }
     struct settings_text text = {

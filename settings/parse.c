@@ -245,7 +245,9 @@ static const char *syntax_hint(const char *problem)
         const char *hint;
     } hints[] = {
         {"found character that cannot start any token",
-         "; indent with spaces, not tabs, and quote values that start with @, ` or %"},
+         "; indent with spaces, not tabs, and quote values that start with >, |, @, ` or %"},
+        {"did not find expected comment or line break",
+         "; quote a value that starts with > or |, as in \">i\""},
         {"mapping values are not allowed in this context",
          "; quote a value that has a colon and a space in it, or check the indentation"},
         {"did not find expected key", "; check the indentation of this line"},

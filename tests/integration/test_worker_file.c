@@ -255,6 +255,39 @@ static void a_file_that_would_call_itself_for_ever_is_refused(void **state)
     KIT_CONTAINS(worker->err, "two");
 }
 
+static void an_export_may_have_hundreds_of_instances(void **state)
+{
+    struct kit *kit = *state;
+    struct kit_process *worker = start_worker(
+        kit, kit_file(kit, "many.yaml",
+                      "broker: {embed: \"tcp://127.0.0.1:*\"}\n"
+                      "objects:\n  m: {library: libm.so.6, functions: {pow: dd>d}}\n"
+                      "exports:\n  - {name: math, object: m, instances: 400}\n"));
+    kit_kill(worker, SIGTERM);
+    assert_int_equal(kit_wait(worker, KIT_RUN_MS), 0);
+}
+
+static void what_a_worker_says_of_itself_does_not_command_terminals(void **state)
+{
+    struct kit *kit = *state;
+    kit_broker(kit, NULL);
+    start_worker(kit,
+                 kit_file(kit, "loud.yaml",
+                          "objects:\n"
+                          "  m:\n"
+                          "    library: libm.so.6\n"
+                          "    functions: {sin: {signature: \"d>d\", text: \"\\x1b[2Jsine\"}}\n"
+                          "exports:\n"
+                          "  - name: loud\n"
+                          "    object: m\n"
+                          "    version: \"\\x1b[31m\xc3\xa9\"\n"
+                          "    tags: {\"a\\nb\": \"\\x07\\x9b\"}\n"));
+    struct kit_process *describe = kit_run(kit, "busbar", "describe", "loud", NULL);
+    KIT_CODE(describe, 0);
+    assert_string_equal(describe->out, "loud ?[31m\xc3\xa9  1 worker  a?b=??\n"
+                                       "  sin(d>d)  -  ?[2Jsine\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +300,8 @@ int main(void)
         KIT_TEST(a_command_that_writes_without_end_is_cut_and_leaves_nothing_behind),
         KIT_TEST(a_reload_changes_exports_and_a_broken_file_changes_nothing),
         KIT_TEST(a_file_that_would_call_itself_for_ever_is_refused),
+        KIT_TEST(an_export_may_have_hundreds_of_instances),
+        KIT_TEST(what_a_worker_says_of_itself_does_not_command_terminals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

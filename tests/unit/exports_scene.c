@@ -109,7 +109,8 @@ int scene_open(void **state)
     unsetenv("BUSBAR_LOG");
     app_log_init(&scene->log);
     assert_true(app_log_set(&scene->log, NULL, "off"));
-    if (embed_start(&scene->embed, "tcp://127.0.0.1:*", &scene->log) != BUSBAR_OK)
+    if (embed_start(&scene->embed, &(struct embed_place){.endpoint = "tcp://127.0.0.1:*"},
+                    &scene->log) != BUSBAR_OK)
         fail_msg("%s", busbar_last_error());
     assert_int_equal(exports_new(&scene->exports, &scene->log), BUSBAR_OK);
     const char *const brokers[] = {embed_endpoint(scene->embed), NULL};

@@ -77,6 +77,17 @@ static const struct {
     {"broker: {embed: \"tcp://127.0.0.1:*\", endpoint: tcp://a:1}\n",
      "f:1:9: an embedded broker must be the only one: take away either \"embed\" or the other "
      "endpoints"},
+    {"broker: {embed: \"tcp://0.0.0.0:*\"}\n",
+     "f:1:17: other machines could connect to \"tcp://0.0.0.0:*\", and without encryption; embed "
+     "the broker at a loopback address such as 127.0.0.1, or set allow_plaintext: true"},
+    {"broker: {embed: \"tcp://*:7766\", allow_plaintext: false}\n",
+     "f:1:17: other machines could connect to \"tcp://*:7766\", and without encryption; embed "
+     "the broker at a loopback address such as 127.0.0.1, or set allow_plaintext: true"},
+    {"broker: {embed: \"here\", allow_plaintext: 1}\n",
+     "f:1:17: broker.embed must be tcp://HOST:PORT (port * takes a free one) or ipc://PATH, not "
+     "\"here\"\nf:1:42: broker.allow_plaintext must be true or false, not \"1\""},
+    {"broker: {endpoint: tcp://a:1, allow_plaintext: true}\n",
+     "f:1:48: allow_plaintext is for an embedded broker alone: take it away, or say \"embed\""},
     {"broker: {}\n", "f:1:9: broker must be an endpoint, a list of them, or {embed: ENDPOINT}"},
     {"log: loud\n", "f:1:6: log must be off, error, warning, info or debug, not \"loud\""},
     {"log: {objekts: debug}\n", "f:1:7: unknown key \"objekts\" in log; did you mean \"objects\"?"},
@@ -249,6 +260,8 @@ static const struct {
      "  exports: info\n  broker: info\n  pools: debug\n"},
     {"broker: {embed: \"tcp://127.0.0.1:*\"}\n",
      "version: 1\nbroker:\n  embed: tcp://127.0.0.1:*\nlog: warning\n"},
+    {"broker: {embed: \"tcp://0.0.0.0:7\", allow_plaintext: true}\n",
+     "version: 1\nbroker:\n  embed: tcp://0.0.0.0:7\n  allow_plaintext: true\nlog: warning\n"},
     {"objects:\n  far: {proxy: {service: x, timeout: 2s}}\n  all: {pool: {members: [far], probe: "
      "1s}}\nexports:\n- {name: n, object: all, version: 1.0, tags: {zone: a, \"b c\": \"\"}, "
      "instances: 2, threads: 3, credit: 4}\n- {name: m, object: all}\nlog: \"off\"\n",

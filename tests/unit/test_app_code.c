@@ -175,6 +175,27 @@ static void an_embedded_broker_has_its_twin(void **state)
     assert_string_equal(file, code);
 }
 
+static void an_embedded_broker_for_other_machines_has_its_twin(void **state)
+{
+    (void)state;
+    const struct busbar_embed_options options = {.endpoint = "tcp://0.0.0.0:*",
+                                                 .allow_plaintext = true};
+    rig_capture();
+    CLEANUP(busbar_app_destroy)
+    struct busbar_app *by_file = rig_read(
+        "broker: {embed: \"tcp://0.0.0.0:*\", allow_plaintext: true}\n");
+    CLEANUP(busbar_app_destroy) struct busbar_app *by_code = NULL;
+    assert_int_equal(busbar_app_new(&by_code), BUSBAR_OK);
+    assert_int_equal(busbar_app_embed_with(by_code, &options), BUSBAR_OK);
+    CLEANUP(cleanup_free) char *code = rig_dump(by_code);
+    CLEANUP(cleanup_free) char *file = rig_dump(by_file);
+    enum busbar_status status = busbar_app_start(by_code);
+    CLEANUP(cleanup_free) char *log = rig_captured();
+    assert_int_equal(status, BUSBAR_OK);
+    assert_string_equal(file, code);
+    assert_non_null(strstr(log, " warning broker plaintext_endpoint endpoint=tcp://0.0.0.0:"));
+}
+
 static enum busbar_status own_call(void *context, const struct busbar_object_call *call,
                                    struct busbar_value **ret)
 {
@@ -294,6 +315,9 @@ static void brokers_and_levels_are_checked(void **state)
     assert_refused(busbar_app_set_brokers(app, wrong), BUSBAR_BAD_ARGUMENT, "not \"b\"");
     assert_refused(busbar_app_embed(app, "here"), BUSBAR_BAD_ARGUMENT, "not \"here\"");
     assert_refused(busbar_app_embed(app, NULL), BUSBAR_BAD_ARGUMENT, "an endpoint");
+    assert_refused(busbar_app_embed(app, "tcp://0.0.0.0:*"), BUSBAR_BAD_ARGUMENT,
+                   "other machines could connect to \"tcp://0.0.0.0:*\"");
+    assert_refused(busbar_app_embed_with(app, NULL), BUSBAR_BAD_ARGUMENT, "an endpoint");
     assert_refused(busbar_app_set_log(app, NULL, "loud"), BUSBAR_BAD_ARGUMENT, "not \"loud\"");
     assert_refused(busbar_app_set_log(app, "x", "debug"), BUSBAR_BAD_ARGUMENT, "not \"x\"");
     assert_refused(busbar_app_set_log(app, "pools", NULL), BUSBAR_BAD_ARGUMENT, "a level");
@@ -338,6 +362,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, rig_enter, rig_leave)
         TEST(file_and_code_make_the_same_application),
         TEST(an_embedded_broker_has_its_twin),
+        TEST(an_embedded_broker_for_other_machines_has_its_twin),
         TEST(what_code_alone_can_make_is_a_comment_in_a_dump),
         TEST(ids_are_checked_and_given_once),
         TEST(exports_are_checked),

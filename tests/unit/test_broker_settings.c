@@ -2,7 +2,7 @@
 #include "broker/settings.h"
 
 #include "base/cleanup.h"
-#include "broker/endpoint.h"
+#include "protocol/endpoint.h"
 #include "settings/document.h"
 
 #include <setjmp.h>

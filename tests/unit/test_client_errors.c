@@ -107,6 +107,7 @@ static void errors_of_the_broker_are_handed_on_as_they_are(void **state)
         assert_int_equal(busbar_reply_status(reply), cases[i].seen);
         assert_int_equal(busbar_reply_fate(reply), cases[i].seen_fate);
         assert_int_equal(busbar_reply_retry_after(reply), 250);
+        assert_int_equal(busbar_reply_source(reply), BUSBAR_BY_BROKER);
         assert_string_not_equal(busbar_reply_error(reply), "");
         busbar_reply_destroy(&reply);
     }
@@ -140,6 +141,38 @@ static void a_broker_that_a_worker_lost_is_not_the_one_of_this_session(void **st
     }
 }
 
+static struct busbar_reply *finished(struct fixture *fixture)
+{
+    struct busbar_reply *reply = NULL;
+    assert_int_equal(busbar_client_wait(fixture->client, 5000, &reply), BUSBAR_OK);
+    return reply;
+}
+
+/* Status and fate alone are the same when a worker reports them. */
+static void a_reply_tells_whether_the_client_itself_made_it(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct busbar_call hasty = {.service = "echo", .method = "run", .timeout_ms = 20};
+    open_session(fixture);
+    uint64_t id = start(fixture, &echo);
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    fake_broker_reply(&fixture->broker, id, bytes_of_text("done"));
+    CLEANUP(busbar_reply_destroy) struct busbar_reply *answered = finished(fixture);
+    assert_int_equal(busbar_reply_status(answered), BUSBAR_OK);
+    assert_int_equal(busbar_reply_source(answered), BUSBAR_BY_BROKER);
+    (void)start(fixture, &hasty);
+    CLEANUP(busbar_reply_destroy) struct busbar_reply *late = finished(fixture);
+    assert_int_equal(busbar_reply_status(late), BUSBAR_TIMEOUT);
+    assert_int_equal(busbar_reply_source(late), BUSBAR_BY_CLIENT);
+    (void)start(fixture, &echo);
+    (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
+    fake_broker_send(&fixture->broker, &(struct packet){.command = PACKET_BYE});
+    CLEANUP(busbar_reply_destroy) struct busbar_reply *lost = finished(fixture);
+    assert_int_equal(busbar_reply_status(lost), BUSBAR_BROKER_LOST);
+    assert_int_equal(busbar_reply_source(lost), BUSBAR_BY_CLIENT);
+    assert_int_equal(busbar_reply_source(NULL), BUSBAR_BY_CLIENT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -147,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(errors_of_the_broker_are_handed_on_as_they_are),
         TEST(a_broker_that_a_worker_lost_is_not_the_one_of_this_session),
+        TEST(a_reply_tells_whether_the_client_itself_made_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

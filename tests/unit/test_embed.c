@@ -37,7 +37,7 @@ static struct embed *embed_at(const char *endpoint, struct app_log *log)
 {
     struct embed *embed = NULL;
     app_log_init(log);
-    if (embed_start(&embed, endpoint, log) != BUSBAR_OK)
+    if (embed_start(&embed, &(struct embed_place){.endpoint = endpoint}, log) != BUSBAR_OK)
         fail_msg("%s", busbar_last_error());
     return embed;
 }
@@ -111,7 +111,9 @@ static void an_endpoint_in_use_is_an_error_that_names_it(void **state)
     struct embed *embed = embed_at("tcp://127.0.0.1:*", &log);
     struct embed *second = NULL;
     (void)state;
-    assert_int_equal(embed_start(&second, embed_endpoint(embed), &log), BUSBAR_SYSTEM);
+    assert_int_equal(
+        embed_start(&second, &(struct embed_place){.endpoint = embed_endpoint(embed)}, &log),
+        BUSBAR_SYSTEM);
     assert_null(second);
     assert_int_equal(busbar_last_status(), BUSBAR_SYSTEM);
     assert_non_null(strstr(busbar_last_error(), embed_endpoint(embed)));
@@ -125,11 +127,27 @@ static void wrong_endpoints_are_refused(void **state)
     struct embed *embed = NULL;
     (void)state;
     app_log_init(&log);
-    assert_int_equal(embed_start(&embed, "inproc://bus", &log), BUSBAR_BAD_ARGUMENT);
+    assert_int_equal(embed_start(&embed, &(struct embed_place){.endpoint = "inproc://bus"}, &log),
+                     BUSBAR_BAD_ARGUMENT);
     assert_non_null(strstr(busbar_last_error(), "inproc://bus"));
-    assert_int_equal(embed_start(&embed, "tcp://0.0.0.0:*", &log), BUSBAR_BAD_ARGUMENT);
+    assert_int_equal(
+        embed_start(&embed, &(struct embed_place){.endpoint = "tcp://0.0.0.0:*"}, &log),
+        BUSBAR_BAD_ARGUMENT);
     assert_non_null(strstr(busbar_last_error(), "other machines could connect"));
     assert_null(embed);
+}
+
+static void where_others_can_connect_it_is_embedded_if_that_is_allowed(void **state)
+{
+    struct app_log log;
+    struct embed *embed = NULL;
+    (void)state;
+    app_log_init(&log);
+    assert_true(app_log_set(&log, NULL, "off"));
+    const struct embed_place open = {"tcp://0.0.0.0:*", true};
+    if (embed_start(&embed, &open, &log) != BUSBAR_OK)
+        fail_msg("%s", busbar_last_error());
+    embed_stop(&embed);
 }
 
 static atomic_int signals;
@@ -172,7 +190,8 @@ static void logged(char text[TEXT_SIZE], enum app_level level)
     app_log_init(&log);
     assert_true(app_log_set(&log, "broker", app_level_name(level)));
     struct embed *embed = NULL;
-    enum busbar_status status = embed_start(&embed, "tcp://127.0.0.1:*", &log);
+    enum busbar_status status = embed_start(
+        &embed, &(struct embed_place){.endpoint = "tcp://127.0.0.1:*"}, &log);
     embed_stop(&embed);
     dup2(kept, STDERR_FILENO);
     close(kept);
@@ -242,7 +261,8 @@ static int embed_alone(void)
     struct app_log log;
     struct embed *embed = NULL;
     app_log_init(&log);
-    bool started = embed_start(&embed, "tcp://127.0.0.1:*", &log) == BUSBAR_OK;
+    bool started = embed_start(&embed, &(struct embed_place){.endpoint = "tcp://127.0.0.1:*"},
+                               &log) == BUSBAR_OK;
     puts(started ? "started" : busbar_last_error());
     embed_stop(&embed);
     return EXIT_SUCCESS;
@@ -257,6 +277,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(two_brokers_live_side_by_side),
         cmocka_unit_test(an_endpoint_in_use_is_an_error_that_names_it),
         cmocka_unit_test(wrong_endpoints_are_refused),
+        cmocka_unit_test(where_others_can_connect_it_is_embedded_if_that_is_allowed),
         cmocka_unit_test(its_threads_take_no_signals),
         cmocka_unit_test(its_events_are_in_the_log_at_their_levels),
         cmocka_unit_test(stopping_it_in_a_child_of_a_fork_does_nothing),

@@ -18,7 +18,9 @@ static void set_brokers(struct scene *scene, const char *one, const char *two)
 static void free_endpoint(struct scene *scene, char endpoint[128])
 {
     struct embed *embed = NULL;
-    assert_int_equal(embed_start(&embed, "tcp://127.0.0.1:*", &scene->log), BUSBAR_OK);
+    assert_int_equal(
+        embed_start(&embed, &(struct embed_place){.endpoint = "tcp://127.0.0.1:*"}, &scene->log),
+        BUSBAR_OK);
     snprintf(endpoint, 128, "%s", embed_endpoint(embed));
     embed_stop(&embed);
 }
@@ -35,7 +37,8 @@ static void an_absent_broker_only_delays(void **state)
     assert_int_equal(exports_wait_ready(scene->exports, 300), BUSBAR_TIMEOUT);
     assert_non_null(strstr(busbar_last_error(), "export \"svc\" is not registered yet"));
     assert_non_null(strstr(busbar_last_error(), endpoint));
-    assert_int_equal(embed_start(&late, endpoint, &scene->log), BUSBAR_OK);
+    assert_int_equal(embed_start(&late, &(struct embed_place){.endpoint = endpoint}, &scene->log),
+                     BUSBAR_OK);
     scene_ready(scene);
     embed_stop(&late);
 }
@@ -50,7 +53,8 @@ static void exports_are_ready_when_one_of_several_brokers_has_them(void **state)
     scene_export_named(scene, "svc");
     scene_ready(scene);
     assert_int_equal(scene_try(scene, "svc", "none"), BUSBAR_OK);
-    assert_int_equal(embed_start(&late, endpoint, &scene->log), BUSBAR_OK);
+    assert_int_equal(embed_start(&late, &(struct embed_place){.endpoint = endpoint}, &scene->log),
+                     BUSBAR_OK);
     busbar_client_destroy(&scene->client);
     const struct busbar_client_options options = {.broker = endpoint,
                                                   .timeout_ms = SCENE_PATIENCE_MS};

@@ -41,12 +41,20 @@ static void nap(struct busbar_request **request, void *context)
     (void)status;
 }
 
+/* Reports the loss of the broker of a call that it made itself. */
+static void lose(struct busbar_request **request, void *context)
+{
+    atomic_fetch_add((atomic_uint *)context, 1);
+    (void)!busbar_request_fail(request, BUSBAR_BROKER_LOST, "no broker answers at tcp://far:1");
+}
+
 static void serve(struct state *state, size_t index)
 {
-    state->worker[index] = bus_serve(
-        &state->bus[index], "svc",
-        BUS_METHODS({.name = "echo", .handler = echo}, {.name = "nap", .handler = nap}),
-        &state->calls[index]);
+    state->worker[index] = bus_serve(&state->bus[index], "svc",
+                                     BUS_METHODS({.name = "echo", .handler = echo},
+                                                 {.name = "nap", .handler = nap},
+                                                 {.name = "lose", .handler = lose}),
+                                     &state->calls[index]);
 }
 
 static int set_up(void **test)
@@ -195,6 +203,23 @@ static void the_next_broker_is_tried_when_one_cannot_be_reached(void **test)
         assert_int_equal(call(state->link, "echo", 0), BUSBAR_OK);
     assert_true(clock_ms() - before < 400);
     assert_int_equal(state->calls[1], 11);
+}
+
+/* Of another broker: the one of the link has answered. */
+static void a_broker_that_a_worker_lost_is_the_outcome(void **test)
+{
+    struct state *state = *test;
+    struct busbar_client *client = NULL;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(call(state->link, "lose", 0), BUSBAR_BROKER_LOST);
+        assert_string_equal(busbar_last_error(), "no broker answers at tcp://far:1");
+        assert_int_equal(state->link->brokers[0].idle_count, 1);
+        assert_true(client == NULL || client == state->link->brokers[0].idle[0].client);
+        client = state->link->brokers[0].idle[0].client;
+    }
+    assert_int_equal(state->link->brokers[0].unwanted_til, 0);
+    assert_int_equal(state->calls[0], 3);
+    assert_int_equal(state->calls[1], 0);
 }
 
 static void the_one_that_answered_last_goes_first(void **test)
@@ -357,6 +382,7 @@ int main(void)
         TEST(one_thread_needs_one_connection),
         TEST(threads_have_connections_of_their_own),
         TEST(the_next_broker_is_tried_when_one_cannot_be_reached),
+        TEST(a_broker_that_a_worker_lost_is_the_outcome),
         TEST(the_one_that_answered_last_goes_first),
         TEST(all_brokers_gone_is_known_within_a_second),
         TEST(a_short_deadline_still_reaches_the_second_broker),

@@ -240,7 +240,7 @@ static void failures_name_service_method_and_endpoint(void **test)
     } CASES[] = {
         {"refuse", BUSBAR_APP_ERROR, BUSBAR_EXECUTED, "out of cheese"},
         {"nothing", BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED, "nothing"},
-        {"broken", BUSBAR_BAD_REQUEST, BUSBAR_EXECUTED, "well-formed"},
+        {"broken", BUSBAR_APP_ERROR, BUSBAR_EXECUTED, "well-formed"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
         char called[64];
@@ -337,6 +337,9 @@ static void typed_pointers_call_over_the_bus(void **test)
     const void *result = same("xyz", 3, &size);
     assert_int_equal(size, 3);
     assert_memory_equal(result, "xyz", 3);
+    void *wrong = busbar_function_as(state->proxy, "arguments", "vv>l");
+    assert_null(wrong);
+    assert_int_equal(strncmp(busbar_last_error(), "svc: ", 5), 0);
 }
 
 static void others_can_tell_what_a_proxy_stands_for(void **test)

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "objects/object.h"
 #include "tests/unit/bus_rig.h"
+#include "tests/unit/fake_broker.h"
 
 struct state {
     struct bus bus;
@@ -59,10 +60,18 @@ static void fail_twice(struct busbar_request **request, void *context)
     (void)status;
 }
 
+/* Is lost first, which may be after it was executed, then refused. */
+static void lose_then_refuse(struct busbar_request **request, void *context)
+{
+    bool first = atomic_fetch_add((atomic_uint *)context, 1) == 0;
+    busbar_request_fail(request, first ? BUSBAR_WORKER_LOST : BUSBAR_DENIED, "not now");
+}
+
 static const struct busbar_method METHODS[] = {
     {.name = "run", .handler = value_echo, .signature = "v>v"},
     {.name = "once", .handler = fail_twice, .signature = "l>v"},
     {.name = "often", .handler = fail_twice, .signature = "l>v", .flags = BUSBAR_IDEMPOTENT},
+    {.name = "lose", .handler = lose_then_refuse, .signature = ">v", .flags = BUSBAR_IDEMPOTENT},
     {.name = NULL},
 };
 static const struct busbar_method RAW_METHODS[] = {
@@ -203,6 +212,21 @@ static void only_what_may_be_executed_twice_is_repeated(void **test)
     }
 }
 
+static void what_an_attempt_may_have_executed_stays_in_the_fate(void **test)
+{
+    struct state *state = *test;
+    CLEANUP(busbar_object_destroy) struct busbar_object *proxy = NULL;
+    const char *brokers[] = {state->bus.endpoint, NULL};
+    const struct busbar_proxy_options options = {
+        .service = "svc", .brokers = brokers, .retries = 2};
+    assert_int_equal(busbar_proxy_new(&proxy, &options), BUSBAR_OK);
+    assert_int_equal(busbar_call(proxy, "lose", NULL, ""), BUSBAR_DENIED);
+    assert_int_equal(state->calls, 2);
+    assert_int_equal(busbar_last_fate(), BUSBAR_MAYBE_EXECUTED);
+    assert_int_equal(busbar_call(proxy, "lose", NULL, ""), BUSBAR_DENIED);
+    assert_int_equal(busbar_last_fate(), BUSBAR_NOT_EXECUTED);
+}
+
 static void repetitions_stay_within_the_deadline(void **test)
 {
     struct state *state = *test;
@@ -217,6 +241,35 @@ static void repetitions_stay_within_the_deadline(void **test)
     uint64_t before = clock_ms();
     assert_int_equal(call(proxy, "run"), BUSBAR_BROKER_LOST);
     assert_in_range(clock_ms() - before, 900, 1600);
+}
+
+static bool at_once(void *context)
+{
+    (void)context;
+    return true;
+}
+
+static void a_cancelled_call_does_not_wait_for_a_broker_that_hangs(void **test)
+{
+    CLEANUP(busbar_object_destroy) struct busbar_object *proxy = NULL;
+    static const struct busbar_function FUNCTION = {.name = "run", .signature = ">v"};
+    struct fake_broker broker;
+    (void)test;
+    fake_broker_open(&broker, NULL);
+    fake_broker_start(&broker);
+    const char *brokers[] = {broker.endpoint, NULL};
+    const struct busbar_proxy_options options = {
+        .service = "echo", .brokers = brokers, .functions = &FUNCTION, .function_count = 1};
+    const struct busbar_object_call cancelled = {.method = "run", .cancelled = at_once};
+    assert_int_equal(busbar_proxy_new(&proxy, &options), BUSBAR_OK);
+    assert_int_equal(busbar_call(proxy, "run", NULL, ""), BUSBAR_OK);
+    fake_broker_stop(&broker);
+    uint64_t before = clock_ms();
+    assert_int_equal(busbar_object_call(proxy, &cancelled, NULL), BUSBAR_CANCELLED);
+    assert_in_range(clock_ms() - before, 0, 2000);
+    assert_int_equal(busbar_last_fate(), BUSBAR_MAYBE_EXECUTED);
+    assert_non_null(strstr(busbar_last_error(), broker.endpoint));
+    fake_broker_close(&broker);
 }
 
 static void *call_often(void *argument)
@@ -279,7 +332,9 @@ int main(void)
         TEST(a_service_may_move_away_and_come_back_as_another),
         TEST(a_broker_may_be_restarted),
         TEST(only_what_may_be_executed_twice_is_repeated),
+        TEST(what_an_attempt_may_have_executed_stays_in_the_fate),
         TEST(repetitions_stay_within_the_deadline),
+        TEST(a_cancelled_call_does_not_wait_for_a_broker_that_hangs),
         TEST(many_threads_call_by_one_proxy),
         TEST(a_child_of_a_fork_is_told_so),
     };

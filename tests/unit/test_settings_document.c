@@ -49,10 +49,10 @@ static const struct {
      "close the map with }"},
     {TEXT("\tattempts: 1\n"),
      "1:1: found character that cannot start any token while scanning for the next token; indent "
-     "with spaces, not tabs, and quote values that start with @, ` or %"},
+     "with spaces, not tabs, and quote values that start with >, |, @, ` or %"},
     {TEXT("attempts:\t1\nlog:\n\tlevel: info\n"),
      "3:1: found character that cannot start any token while scanning for the next token; indent "
-     "with spaces, not tabs, and quote values that start with @, ` or %"},
+     "with spaces, not tabs, and quote values that start with >, |, @, ` or %"},
     {TEXT("attempts: 1\n  liveness: 3\n"),
      "2:11: mapping values are not allowed in this context; quote a value that has a colon and a "
      "space in it, or check the indentation"},
@@ -68,10 +68,10 @@ static const struct {
                                     "scalar that starts on line 1; close the quote"},
     {TEXT("bind: @home\n"),
      "1:7: found character that cannot start any token while scanning for the next token; indent "
-     "with spaces, not tabs, and quote values that start with @, ` or %"},
+     "with spaces, not tabs, and quote values that start with >, |, @, ` or %"},
     {TEXT("bind: `x`\n"),
      "1:7: found character that cannot start any token while scanning for the next token; indent "
-     "with spaces, not tabs, and quote values that start with @, ` or %"},
+     "with spaces, not tabs, and quote values that start with >, |, @, ` or %"},
     {TEXT("bind: \"\\q\"\n"), "1:8: found unknown escape character while parsing a quoted scalar"},
     {TEXT("bind: \"\\ud800\"\n"),
      "1:10: found invalid Unicode character escape code while parsing a quoted scalar"},

@@ -53,6 +53,18 @@ enum busbar_status busbar_app_set_brokers(struct busbar_app *app, const char *co
 enum busbar_status busbar_app_embed(struct busbar_app *app, const char *endpoint)
     __attribute__((warn_unused_result));
 
+struct busbar_embed_options {
+    const char *endpoint; /* needed */
+    /* Must be true for an endpoint that other machines can reach, else that is BAD_ARGUMENT: there
+     * is no encryption, and whoever can connect can call and export everything. */
+    bool allow_plaintext;
+    void *reserved[4];
+};
+/* The same with options; `reserved` must be 0. */
+enum busbar_status busbar_app_embed_with(struct busbar_app *app,
+                                         const struct busbar_embed_options *options)
+    __attribute__((warn_unused_result));
+
 /* Gives an object an id ([A-Za-z_][A-Za-z0-9_.-]{0,126}), and a proxy the brokers of the
  * application. Takes a reference of its own. CONFLICT if the id is in use. */
 enum busbar_status busbar_app_add(struct busbar_app *app, const char *id,
@@ -95,9 +107,9 @@ enum busbar_status busbar_app_start(struct busbar_app *app) __attribute__((warn_
 
 /*
  * Waits until busbar_app_stop, then ends the exports in order. Meanwhile it handles the signals
- * SIGINT and SIGTERM, which stop, and SIGHUP, which reloads; a second SIGINT or SIGTERM ends the
- * process at once. This is the only function of Busbar's libraries that touches signals, and it
- * puts the former handlers back. One application of a process at a time.
+ * SIGINT and SIGTERM, which stop, and SIGHUP, which reloads an application that came from a file; a
+ * second SIGINT or SIGTERM ends the process at once. No other function of the libraries of Busbar
+ * touches signals, and this one puts the former handlers back. One application of a process at a time.
  * BAD_ARGUMENT if the application was not started. Returns what ended it: OK after a stop in which
  * all calls were answered, TIMEOUT, or the status of a refusal by the broker.
  */
@@ -109,9 +121,12 @@ void busbar_app_stop(struct busbar_app *app);
 /*
  * Reads the file again. Exports and pools become as it says: exports that are gone are
  * deregistered, new ones registered, unchanged ones not touched; pools get and lose members; new
- * objects are created. An object that the file changed or dropped lives on for those who have it
- * from busbar_app_object. If the file has an error, or changes `broker`, nothing is changed and
- * busbar_last_error() says why.
+ * objects are created. No call of an export that stays is lost: its new registration is up with
+ * all brokers that had the old one before that is taken back, and where nothing but the object is
+ * another one there is no new registration. An object that the file changed or dropped lives on for
+ * those who have it from busbar_app_object. If the file has an error or changes `broker`, or a
+ * broker does not take a registration within 5 s, nothing is changed and busbar_last_error() says
+ * why.
  */
 enum busbar_status busbar_app_reload(struct busbar_app *app) __attribute__((warn_unused_result));
 

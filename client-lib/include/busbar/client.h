@@ -197,6 +197,17 @@ const char *busbar_client_broker(const struct busbar_client *client);
 /* A reply: the one outcome of a call. It may outlive its client. */
 enum busbar_status busbar_reply_status(const struct busbar_reply *reply);
 enum busbar_fate busbar_reply_fate(const struct busbar_reply *reply);
+/* Where the outcome comes from, as far as this side can tell; further values may follow, for parts
+ * of what is BUSBAR_BY_BROKER now, so compare with BUSBAR_BY_CLIENT. */
+enum busbar_source {
+    BUSBAR_BY_CLIENT =
+        0, /* this library: the broker has not answered. BROKER_LOST is then the loss of
+                             the client's own broker */
+    BUSBAR_BY_BROKER =
+        1, /* the broker sent it: its own answer, or one of a worker that it passed on.
+                             BROKER_LOST is then that of a call that the worker made itself */
+};
+enum busbar_source busbar_reply_source(const struct busbar_reply *reply);
 /* What went wrong, for people; "" for OK. Borrowed. */
 const char *busbar_reply_error(const struct busbar_reply *reply);
 /* When to try again, in ms; 0 for no advice. */

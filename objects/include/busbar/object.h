@@ -63,6 +63,7 @@ enum busbar_status busbar_object_call(struct busbar_object *object,
  * The same from C values: `types` are letters as in a signature (below) without '>', one for each
  * argument that follows, which has the C type of that letter. `ret` may be NULL.
  *   busbar_call(object, "get_data", &result, "sd", "Hello", 2.0)
+ * As with printf the letters are believed: a `d` wants 2.0, and not 2.
  */
 enum busbar_status busbar_call(struct busbar_object *object, const char *method,
                                struct busbar_value **ret, const char *types, ...);

@@ -1,6 +1,6 @@
 /* The endpoints a broker may bind: whether they are well-formed and who can reach them. */
-#ifndef BROKER_ENDPOINT_H
-#define BROKER_ENDPOINT_H
+#ifndef PROTOCOL_ENDPOINT_H
+#define PROTOCOL_ENDPOINT_H
 
 #include <stdbool.h>
 

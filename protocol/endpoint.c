@@ -1,5 +1,5 @@
 /* Takes endpoints apart: libzmq itself would bind port 99999 as 34463 and never say so. */
-#include "broker/endpoint.h"
+#include "protocol/endpoint.h"
 
 #include "base/cleanup.h"
 
