@@ -257,8 +257,9 @@ enum busbar_status busbar_app_add(struct busbar_app *app, const char *id,
 static struct busbar_object *find_object(struct busbar_app *app, const char *id)
 {
     char quoted[QUOTED_SIZE];
-    const struct wiring_object *entry = wiring_find(&app->wiring, id);
+    struct wiring_object *entry = wiring_find(&app->wiring, id);
     if (entry != NULL) {
+        entry->given = true;
         outcome_ok();
         return entry->object;
     }

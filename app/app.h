@@ -38,7 +38,7 @@ struct busbar_app {
     struct shared_log *log;
     int code_levels[APP_COMPONENTS]; /* set by busbar_app_set_log; -1: not */
     struct wiring wiring;
-    struct busbar_object **retired; /* replaced by reloads; whoever has them may still call them */
+    struct busbar_object **retired; /* given to somebody, and replaced by a reload since */
     size_t retired_count;
     struct links *links;
     struct embed *embed;

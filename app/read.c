@@ -66,6 +66,8 @@ static void read_root(struct wiring *wiring, const struct settings_document *doc
                       const struct wiring_source *source, struct settings_errors *errors)
 {
     const struct settings_node *root = document->root;
+    if (source->refuse_empty && root->count == 0)
+        settings_node_complain(errors, root, "the file is empty; is it being written?");
     (void)!app_settings_read(&wiring->settings, root, errors);
     if (source->take_levels)
         levels_apply(source->log, &wiring->settings.log);

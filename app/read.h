@@ -8,7 +8,8 @@
 struct wiring_source {
     const char *path; /* "-" is stdin */
     struct app_log *log;
-    bool take_levels; /* the file's levels hold from the moment they are known */
+    bool take_levels;  /* the file's levels hold from the moment they are known */
+    bool refuse_empty; /* a file that says nothing at all is an error */
 };
 
 /*

@@ -233,12 +233,26 @@ static enum busbar_status apply(struct exchange *exchange)
     return outcome_fail_text(status, BUSBAR_NOT_EXECUTED, text != NULL ? text : "out of memory");
 }
 
-/* The new wiring becomes the one of the application; what is no longer in it is retired. */
+/* Whoever has an object may go on calling it, whether it stays or not. */
+static void keep_given(struct busbar_app *app, const struct wiring *next)
+{
+    for (size_t i = 0; i < app->wiring.object_count; i++) {
+        struct wiring_object *old = &app->wiring.objects[i];
+        struct wiring_object *entry = wiring_find(next, old->id);
+        if (entry != NULL && entry->object == old->object)
+            entry->given = old->given;
+        else if (old->given)
+            app->retired[app->retired_count++] = STEAL(old->object);
+    }
+}
+
+/* The new wiring becomes the one of the application. */
 static void commit(struct exchange *exchange)
 {
     struct busbar_app *app = exchange->app;
-    struct wiring old = app->wiring;
     pthread_mutex_lock(&app->lookup);
+    struct wiring old = app->wiring;
+    keep_given(app, &exchange->next);
     app->wiring = exchange->next;
     app->wiring.settings = old.settings;
     old.settings = exchange->next.settings;
@@ -246,11 +260,8 @@ static void commit(struct exchange *exchange)
     levels_apply(&app->log->log, &old.settings.log);
     app_apply_code_levels(app);
     for (size_t i = 0; i < old.object_count; i++) {
-        const struct wiring_object *entry = wiring_find(&app->wiring, old.objects[i].id);
-        if (entry == NULL)
+        if (wiring_find(&app->wiring, old.objects[i].id) == NULL)
             app_log(&app->log->log, APP_DEBUG, APP_OBJECTS, "%s is gone", old.objects[i].id);
-        if (entry == NULL || entry->object != old.objects[i].object)
-            app->retired[app->retired_count++] = STEAL(old.objects[i].object);
     }
     for (size_t i = 0; i < app->wiring.object_count; i++)
         busbar_object_destroy(&exchange->fresh[i]);
@@ -289,6 +300,16 @@ static enum busbar_status exchange_all(struct exchange *exchange)
     return app->exports != NULL ? app_wait_ready(app) : BUSBAR_OK;
 }
 
+/* Of the file. */
+static bool had_objects(const struct busbar_app *app)
+{
+    for (size_t i = 0; i < app->wiring.object_count; i++) {
+        if (!app->wiring.objects[i].by_code)
+            return true;
+    }
+    return false;
+}
+
 static enum busbar_status reload(struct busbar_app *app)
 {
     if (app->path == NULL || strcmp(app->path, "-") == 0)
@@ -296,7 +317,11 @@ static enum busbar_status reload(struct busbar_app *app)
     if (app->state == APP_ENDED)
         return app_misuse("the application has ended");
     CLEANUP(exchange_fini) struct exchange exchange = {.app = app};
-    const struct wiring_source source = {app->path, &app->log->log, false};
+    const struct wiring_source source = {
+        .path = app->path,
+        .log = &app->log->log,
+        .refuse_empty = had_objects(app),
+    };
     enum busbar_status status = wiring_read(&exchange.next, &source);
     if (status == BUSBAR_OK)
         status = exchange_all(&exchange);

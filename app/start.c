@@ -169,7 +169,7 @@ enum busbar_status busbar_app_start(struct busbar_app *app)
 
 static enum busbar_status read_file(struct busbar_app *app, const char *path)
 {
-    const struct wiring_source source = {path, &app->log->log, true};
+    const struct wiring_source source = {path, &app->log->log, true, false};
     app_settings_fini(&app->wiring.settings);
     enum busbar_status status = wiring_read(&app->wiring, &source);
     if (status != BUSBAR_OK)

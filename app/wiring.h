@@ -11,6 +11,7 @@ struct wiring_object {
     struct busbar_object *object;     /* a reference; NULL while a file is read and it has errors */
     const struct settings_node *node; /* of the file, while that is read; else NULL */
     bool by_code;                     /* a reload leaves it alone */
+    bool given;                       /* by busbar_app_object: somebody may still call it */
 };
 
 /* An export, with a reference to its object. */

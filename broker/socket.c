@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "broker/core.h"
@@ -88,8 +90,26 @@ static void unlink_own(const struct bound *bound)
         (void)unlink(path);
 }
 
+/* libzmq would take the file of an ipc endpoint away from whoever listens there. */
+static bool is_in_use(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (path == NULL || strlen(path) >= sizeof address.sun_path)
+        return false;
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool answered = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd >= 0)
+        close(fd);
+    return answered;
+}
+
 static bool bind_one(void *socket, const char *endpoint)
 {
+    if (is_in_use(endpoint_file(endpoint))) {
+        errno = EADDRINUSE;
+        return false;
+    }
     CLEANUP(cleanup_free) char *real = endpoint_for_bind(endpoint);
     if (real == NULL || !set_int(socket, ZMQ_IPV6, endpoint_is_ipv6(endpoint)))
         return false;

@@ -1,11 +1,8 @@
-/* `busbar broker`, and what else busbard does for this program. */
-#include "cli/broker.h"
-
+/* `busbar broker`: becomes busbard. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/options.h"
@@ -23,23 +20,6 @@ static int become_busbard(char *const *argv)
     execv(path, argv);
     report("cannot execute %s: %s", path, strerror(errno));
     return EXIT_CLASS_NOT_EXECUTABLE;
-}
-
-int broker_run_busbard(char *const *argv)
-{
-    int state = 0;
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(become_busbard(argv));
-    while (pid > 0 && waitpid(pid, &state, 0) < 0) {
-        if (errno != EINTR)
-            pid = -1;
-    }
-    if (pid < 0) {
-        report("cannot run busbard: %s", strerror(errno));
-        return EXIT_CLASS_INTERNAL;
-    }
-    return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
 }
 
 int command_broker(struct cli *cli, int argc, char **argv)

@@ -25,7 +25,7 @@ static const struct command commands[] = {
     {"serve", "make a service of any program", command_serve},
     {"bench", "measure calls per second and latency", command_bench},
     {"broker", "run the broker, busbard, in the foreground", command_broker},
-    {"check", "show what a configuration file says, or what is wrong with it", command_check},
+    {"check", "show what a file for `worker` says, or what is wrong with it", command_check},
     {"help", "this text, or what `busbar COMMAND --help` says", command_help},
     {"bench-worker", NULL, command_bench_worker},
     {"bench-client", NULL, command_bench_client},

@@ -188,8 +188,11 @@ static bool refuse(enum busbar_status status, const struct wanted *wanted, const
     return false;
 }
 
+/* Where there is no object because it was not found, the error that says so stays. */
 static bool check_wanted(const struct wanted *wanted)
 {
+    if (wanted->object == NULL && busbar_last_status() != BUSBAR_OK)
+        return false;
     if (wanted->object == NULL || wanted->method == NULL) {
         outcome_fail_text(BUSBAR_BAD_ARGUMENT, BUSBAR_NOT_EXECUTED,
                           "a function pointer needs an object and a method");

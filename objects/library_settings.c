@@ -108,9 +108,12 @@ static void open_library(struct making *making)
     if (making->parts.handle != NULL)
         return;
     const char *path = settings->path != NULL ? settings->path : "";
-    settings_node_complain(making->errors, node, "the library %s cannot be opened: %s",
+    settings_node_complain(making->errors, node, "the library %s cannot be opened: %s%s",
                            quote(quoted, sizeof quoted, path, strlen(path)),
-                           open_reason(path, reason));
+                           open_reason(path, reason),
+                           strchr(path, '/') != NULL
+                               ? ""
+                               : "; a name without / is looked for where the system has libraries");
 }
 
 /* Functions ----------------------------------------------------------------------------------- */

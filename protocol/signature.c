@@ -91,7 +91,7 @@ static bool read_arguments(struct signature *ret, struct reader *reader, char en
 {
     while (*reader->at != end) {
         if (*reader->at == '\0')
-            return refuse(reader, "no '>' in");
+            return refuse(reader, "no '>' between arguments and result in");
         if (*reader->at == '*')
             return refuse(reader, "a '*' before the '>' at position %zu of", position(reader));
         size_t start = position(reader);

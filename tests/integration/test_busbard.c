@@ -205,6 +205,22 @@ static void a_port_in_use_is_named(void **state)
     stop(first, SIGTERM);
 }
 
+/* Nor is the file of an ipc endpoint taken from the broker that has it. */
+static void an_ipc_endpoint_in_use_is_named_and_left_alone(void **state)
+{
+    struct kit *kit = *state;
+    char bind[128];
+    snprintf(bind, sizeof bind, "ipc://%s/socket", kit->directory);
+    struct kit_process *first = kit_broker_at(kit, bind);
+    struct kit_process *second = kit_run(kit, "busbard", "--bind", bind, NULL);
+    KIT_CODE(second, 1);
+    KIT_CONTAINS(second->err, "Address already in use");
+    KIT_CODE(kit_run(kit, "busbar", "services", NULL), 0);
+    kit_kill(first, SIGKILL);
+    kit_wait(first, WAIT_MS);
+    stop(kit_broker_at(kit, bind), SIGTERM); /* the file that is left behind is no hindrance */
+}
+
 /* In a network namespace of its own, so that no port is really open to anyone. */
 static void an_open_endpoint_needs_leave_and_is_warned_of(void **state)
 {
@@ -326,6 +342,7 @@ int main(void)
         KIT_TEST(signals_end_it_cleanly),
         KIT_TEST(each_bind_is_announced_with_its_real_endpoint),
         KIT_TEST(a_port_in_use_is_named),
+        KIT_TEST(an_ipc_endpoint_in_use_is_named_and_left_alone),
         KIT_TEST(an_open_endpoint_needs_leave_and_is_warned_of),
         KIT_TEST(it_takes_all_descriptors_and_ignores_broken_pipes),
         KIT_TEST(a_service_manager_is_told),

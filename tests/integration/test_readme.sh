@@ -84,6 +84,14 @@ client_fails_with_a_message() {
         "$scratch/client.yaml" 2>"$scratch/failed" && grep -q '^client: .*tcp://127.0.0.1:1 ' "$scratch/failed"
 }
 
+# docs/building.md: without root, into a home of its own.
+builds_without_root() {
+    mkdir -p "$scratch/home"
+    block prefix docs/building.md | sed "s|^make install|make BUILD=$BUSBAR_BUILD install|" |
+        HOME=$scratch/home CC=${CC:-cc} bash -e
+    [ -x "$scratch/home/busbar/bin/busbar" ]
+}
+
 staged() {
     sed -e "s|/tmp/stage|$scratch/stage|g" -e "s|/tmp/examples|$scratch/examples|g" \
         -e "s|^make install|make BUILD=$BUSBAR_BUILD install|"
@@ -136,6 +144,7 @@ pids+=($!)
 check "its worker starts" wait_for grep -q running "$scratch/worker.log"
 check "its client and busbar get an answer, wherever the object is" wait_for each_says_hello
 check "its client says on stderr that it failed, and exits with 1" client_fails_with_a_message
+check "an installation without root works as docs/building.md says" builds_without_root
 check "its commands for building work" build_as_it_says
 check "its commands for static linking work" link_statically
 check "what they made needs no library of ours" none_needs_our_libraries

@@ -117,6 +117,11 @@ static void check_takes_an_application_from_a_pipe_or_in_any_form(void **state)
         KIT_CODE(named, 0);
         KIT_CONTAINS(named->out, "proxy: s\n");
     }
+    /* A misspelt key is told as one of this kind of file. */
+    struct kit_process *misspelt = kit_run(kit, "busbar", "check",
+                                           kit_file(kit, "a.yaml", "exprts: []\n"), NULL);
+    KIT_CODE(misspelt, 2);
+    KIT_CONTAINS(misspelt->err, "did you mean \"exports\"?");
     struct kit_process *endless = kit_run(kit, "busbar", "check", "/dev/zero", NULL);
     KIT_CODE(endless, 2);
     KIT_CONTAINS(endless->err, "/dev/zero: is too large");

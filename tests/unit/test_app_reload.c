@@ -188,7 +188,7 @@ static void an_error_changes_nothing(void **state)
         {EMBED "objects:\n  a: {library: libnobody.so, functions: {f: \">\"}}\n", "libnobody.so"},
         {"broker: tcp://127.0.0.1:1\n",
          "f: broker was changed; for that the application must be restarted"},
-        {"", "f: broker was changed; for that the application must be restarted"},
+        {"", "the file is empty; is it being written?"},
     };
     CLEANUP(busbar_app_destroy)
     struct busbar_app *app = rig_load(EMBED "objects:\n" UP "  all: {pool: [up]}\n"

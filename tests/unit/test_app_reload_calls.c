@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "app/app.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "tests/unit/app_rig.h"
@@ -232,6 +233,24 @@ static void calls_that_run_on_the_old_registration_are_answered(void **state)
     }
 }
 
+/* Only what somebody may still call is kept of what reloads replace. */
+static void replaced_objects_are_kept_for_those_who_have_them_alone(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"objects:\n  up: " RIG_LIBRARY("floor") "\n",
+                                        "objects:\n  up: " RIG_LIBRARY("ceil") "\n"};
+    CLEANUP(busbar_app_destroy) struct busbar_app *app = rig_load(texts[1]);
+    for (size_t i = 0; i < 10; i++)
+        reload(app, texts[i % 2]);
+    assert_int_equal(app->retired_count, 0);
+    struct busbar_object *up = busbar_app_object(app, "up");
+    reload(app, texts[1]);
+    reload(app, texts[0]);
+    assert_int_equal(app->retired_count, 1);
+    assert_true(rig_call(up, 1.5) == 2);
+    assert_true(rig_call(busbar_app_object(app, "up"), 1.5) == 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +258,7 @@ int main(void)
         TEST(no_call_fails_while_its_export_is_exchanged),
         TEST(no_call_fails_while_the_methods_of_a_pool_change),
         TEST(an_export_of_a_pool_offers_what_its_members_do_after_a_reload),
+        TEST(replaced_objects_are_kept_for_those_who_have_them_alone),
         TEST(calls_that_run_on_the_old_registration_are_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

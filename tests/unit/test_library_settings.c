@@ -54,7 +54,7 @@ static const struct {
      "such file or directory"},
     {"library: libno-such.so.9\nfunctions: {pow: \"qd>d\"}\n",
      "1:10: the library \"libno-such.so.9\" cannot be opened: cannot open shared object file: No "
-     "such file or directory\n"
+     "such file or directory; a name without / is looked for where the system has libraries\n"
      "2:18: pow: no type 'q' at position 1 of \"qd>d\""},
     {"library: libm.so.6\n"
      "functions:\n"

@@ -87,8 +87,8 @@ static const struct {
     const char *text;
     const char *reason;
 } refused[] = {
-    {"", "no '>' in \"\""},
-    {"sd", "no '>' in \"sd\""},
+    {"", "no '>' between arguments and result in \"\""},
+    {"sd", "no '>' between arguments and result in \"sd\""},
     {"sdq>s", "no type 'q' at position 3 of \"sdq>s\""},
     {"s s>s", "no type ' ' at position 2 of \"s s>s\""},
     {"a>s", "no type 'a' at position 1 of \"a>s\""},

@@ -124,9 +124,9 @@ void busbar_app_stop(struct busbar_app *app);
  * objects are created. No call of an export that stays is lost: its new registration is up with
  * all brokers that had the old one before that is taken back, and where nothing but the object is
  * another one there is no new registration. An object that the file changed or dropped lives on for
- * those who have it from busbar_app_object. If the file has an error or changes `broker`, or a
- * broker does not take a registration within 5 s, nothing is changed and busbar_last_error() says
- * why.
+ * those who have it from busbar_app_object. If the file has an error, is empty now, or names another
+ * `broker`, or if a broker does not take a registration within 5 s, nothing is changed and
+ * busbar_last_error() says why.
  */
 enum busbar_status busbar_app_reload(struct busbar_app *app) __attribute__((warn_unused_result));
 

@@ -104,6 +104,7 @@ enum busbar_status busbar_call(struct busbar_object *object, const char *method,
  * be reachable then.
  *   char *(*get_data)(const char *) = busbar_function(object, "get_data");
  *
+ * For a NULL object the error stays that of whoever failed to give one, as busbar_app_object does.
  * The outcome of each call is in busbar_last_status(); a call that failed returns 0, NULL or NaN.
  * Results, local or remote alike: `s`, `y`, `y4` and `as` live until this thread's next call
  * through the same function pointer, or the end of the thread or the object; `S`, `Y`, `Y4` and
