@@ -106,6 +106,7 @@ enum busbar_status outcome_prefix(const char *format, ...)
     enum busbar_status status = this_thread.status;
     char *text = NULL;
     if (status != BUSBAR_OK && prefix != NULL &&
+        strncmp(busbar_last_error(), prefix, strlen(prefix)) != 0 &&
         asprintf(&text, "%s%s", prefix, busbar_last_error()) >= 0)
         fail(status, this_thread.fate, text);
     free(prefix);

@@ -10,7 +10,8 @@
 /* Success: no text. Cheap: one store into the thread's own memory. */
 enum busbar_status outcome_ok(void);
 
-/* Puts a text in front of the present one, as in `pool "all": …`; the status stays. Returns it. */
+/* Puts a text in front of the present one, as in `pool "all": …`, unless it stands there already, as
+ * it does after a call that came back to where it began; the status stays. Returns it. */
 enum busbar_status outcome_prefix(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* An earlier attempt of the same call may have been executed, so a failure that says it was not says

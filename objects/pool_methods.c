@@ -6,17 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "objects/idempotent.h"
 #include "objects/outcome.h"
-
-static bool setting_has(const struct pool_settings *settings, const char *method)
-{
-    for (size_t i = 0; i < settings->idempotent_count; i++) {
-        const char *text = settings->idempotent[i].text;
-        if (strcmp(text, "*") == 0 || strcmp(text, method) == 0)
-            return true;
-    }
-    return false;
-}
 
 /* What members know without asking anybody; idempotent if one of them says so. The texts are those
  * of a member, to which `holder` is a reference. */
@@ -42,7 +33,7 @@ bool pool_is_idempotent(struct pool *pool, const char *method)
 {
     struct object_method found = {.name = NULL};
     CLEANUP(busbar_object_destroy) struct busbar_object *holder = NULL;
-    if (setting_has(&pool->settings, method))
+    if (idempotent_has(pool->settings.idempotent, pool->settings.idempotent_count, method))
         return true;
     return find_in_members(pool, method, &found, &holder) && found.idempotent;
 }
@@ -95,7 +86,8 @@ bool pool_find(struct busbar_object *object, const char *method, struct object_m
 {
     struct pool *pool = pool_of(object);
     CLEANUP(busbar_object_destroy) struct busbar_object *holder = NULL;
-    bool declared = setting_has(&pool->settings, method);
+    bool declared = idempotent_has(pool->settings.idempotent, pool->settings.idempotent_count,
+                                   method);
     struct object_method found = {.name = method, .signature = "", .text = ""};
     if (!find_in_members(pool, method, &found, &holder) && !declared)
         return false;

@@ -5,15 +5,14 @@
 
 #include "base/cleanup.h"
 #include "base/quote.h"
+#include "objects/idempotent.h"
 #include "objects/outcome.h"
 #include "objects/pool.h"
 #include "objects/pool_internal.h"
-#include "protocol/name.h"
 
 enum {
     QUOTED_SIZE = 160,
     MEMBERS_MAX = 4096,
-    IDEMPOTENT_MAX = 1024,
     PROBE_MAX_MS = 3600000,
 };
 
@@ -79,17 +78,6 @@ const struct settings_table pool_table = {
 
 /* Places --------------------------------------------------------------------------------------- */
 
-/* Where an item of a list stands, which may be an only one without a list. */
-static const struct settings_node *item_node(const struct settings_node *list, size_t index)
-{
-    if (list == NULL || list->kind != SETTINGS_SEQUENCE)
-        return list;
-    const struct settings_node *item = list->first;
-    while (index-- > 0 && item != NULL)
-        item = item->next;
-    return item != NULL ? item : list;
-}
-
 /* Where a key of `pool:` stands, which may be the members alone. */
 static const struct settings_node *group_node(const struct settings_node *node, const char *key)
 {
@@ -100,7 +88,7 @@ static const struct settings_node *group_node(const struct settings_node *node, 
 
 const struct settings_node *pool_id_node(const struct settings_node *node, size_t index)
 {
-    return item_node(group_node(node, "members"), index);
+    return settings_node_item(group_node(node, "members"), index);
 }
 
 /* Checks --------------------------------------------------------------------------------------- */
@@ -126,51 +114,18 @@ static void check_members(const struct pool_settings *settings, const struct set
     }
 }
 
-static void check_idempotent(const struct pool_settings *settings, const struct settings_node *node,
-                             struct settings_errors *errors)
-{
-    char quoted[QUOTED_SIZE];
-    for (size_t i = 0; i < settings->idempotent_count; i++) {
-        const char *method = settings->idempotent[i].text;
-        size_t size = strlen(method);
-        if (strcmp(method, "*") != 0 && !name_is_method(method, size))
-            settings_node_complain(errors, item_node(group_node(node, "idempotent"), i),
-                                   "%s cannot be the name of a method",
-                                   quote(quoted, sizeof quoted, method, size));
-    }
-}
-
-/* Alone, `true` stands for all methods and `false` for none. False: out of memory. */
-static bool read_idempotent(struct pool_settings *settings)
-{
-    if (settings->idempotent_count != 1)
-        return true;
-    char **text = &settings->idempotent[0].text;
-    if (strcmp(*text, "true") == 0) {
-        char *all = strdup("*");
-        if (all == NULL)
-            return false;
-        free(*text);
-        *text = all;
-    } else if (strcmp(*text, "false") == 0) {
-        free(*text);
-        free(STEAL(settings->idempotent));
-        settings->idempotent_count = 0;
-    }
-    return true;
-}
-
 static enum busbar_status create(struct busbar_object **ret, void *settings,
                                  const struct settings_node *node, struct settings_errors *errors)
 {
     struct pool_settings *pool = settings;
     size_t before = errors->count;
     *ret = NULL;
-    bool is_read = read_idempotent(pool);
+    bool is_read = idempotent_read(&pool->idempotent, &pool->idempotent_count);
     if (!is_read)
         settings_node_complain(errors, node, "out of memory");
     check_members(pool, node, errors);
-    check_idempotent(pool, node, errors);
+    idempotent_check(pool->idempotent, pool->idempotent_count, group_node(node, "idempotent"),
+                     errors);
     if (errors->count == before)
         return pool_new(ret, pool);
     settings_fini(&pool_table, pool);

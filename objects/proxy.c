@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "objects/idempotent.h"
 #include "objects/outcome.h"
 #include "objects/proxy_parts.h"
 
@@ -84,12 +85,7 @@ enum busbar_status proxy_failed(struct proxy *proxy, const char *method, enum bu
 static bool is_listed_idempotent(const struct proxy *proxy, const char *method)
 {
     const struct proxy_target_settings *target = &proxy->settings.target;
-    for (size_t i = 0; i < target->idempotent_count; i++) {
-        const char *listed = target->idempotent[i].text;
-        if (strcmp(listed, "*") == 0 || strcmp(listed, method) == 0)
-            return true;
-    }
-    return false;
+    return idempotent_has(target->idempotent, target->idempotent_count, method);
 }
 
 static const struct function_settings *find_function(const struct proxy *proxy, const char *method,

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/quote.h"
 #include "client-lib/endpoint.h"
+#include "objects/idempotent.h"
 #include "objects/outcome.h"
 #include "objects/proxy_parts.h"
 #include "protocol/name.h"
@@ -13,7 +14,6 @@ enum {
     QUOTED_SIZE = 160,
     BROKERS_MAX = 64, /* as many as a link may have */
     RETRIES_MAX = 1000,
-    IDEMPOTENT_MAX = 1024,
 };
 
 #define TARGET(member, type) SETTINGS_AT(struct proxy_target_settings, member, type)
@@ -111,19 +111,6 @@ static const struct settings_node *target_node(const struct settings_node *node,
     return found != NULL ? found : target;
 }
 
-/* Where an item of a list stands, which may be an only one without a list. */
-static const struct settings_node *item_node(const struct settings_node *node, const char *key,
-                                             size_t index)
-{
-    const struct settings_node *list = target_node(node, key);
-    if (list == NULL || list->kind != SETTINGS_SEQUENCE)
-        return list;
-    const struct settings_node *item = list->first;
-    while (index-- > 0 && item != NULL)
-        item = item->next;
-    return item != NULL ? item : list;
-}
-
 static void check_service(const struct proxy_target_settings *target,
                           const struct settings_node *node, struct settings_errors *errors)
 {
@@ -148,43 +135,10 @@ static void check_brokers(const struct proxy_target_settings *target,
     for (size_t i = 0; i < target->broker_count; i++) {
         const char *endpoint = target->brokers[i].text;
         if (!endpoint_is_valid(endpoint))
-            settings_node_complain(errors, item_node(node, "broker", i),
+            settings_node_complain(errors, settings_node_item(target_node(node, "broker"), i),
                                    "%s is no endpoint, such as tcp://127.0.0.1:7766",
                                    quote(quoted, sizeof quoted, endpoint, strlen(endpoint)));
     }
-}
-
-static void check_idempotent(const struct proxy_target_settings *target,
-                             const struct settings_node *node, struct settings_errors *errors)
-{
-    char quoted[QUOTED_SIZE];
-    for (size_t i = 0; i < target->idempotent_count; i++) {
-        const char *method = target->idempotent[i].text;
-        size_t size = strlen(method);
-        if (strcmp(method, "*") != 0 && !name_is_method(method, size))
-            settings_node_complain(errors, item_node(node, "idempotent", i),
-                                   "%s cannot be the name of a method",
-                                   quote(quoted, sizeof quoted, method, size));
-    }
-}
-
-/* Alone, `true` stands for all methods and `false` for none. */
-static bool read_idempotent(struct proxy_target_settings *target)
-{
-    if (target->idempotent_count != 1)
-        return true;
-    char **text = &target->idempotent[0].text;
-    if (strcmp(*text, "true") != 0 && strcmp(*text, "false") != 0)
-        return true;
-    bool all = strcmp(*text, "true") == 0;
-    free(STEAL(*text));
-    if (all) {
-        *text = strdup("*");
-        return *text != NULL;
-    }
-    free(STEAL(target->idempotent));
-    target->idempotent_count = 0;
-    return true;
 }
 
 static enum busbar_status create(struct busbar_object **ret, void *settings,
@@ -195,11 +149,11 @@ static enum busbar_status create(struct busbar_object **ret, void *settings,
     struct signature *signatures = NULL;
     size_t before = errors->count;
     *ret = NULL;
-    bool is_read = read_idempotent(target);
+    bool is_read = idempotent_read(&target->idempotent, &target->idempotent_count);
     check_service(target, node, errors);
     check_brokers(target, node, errors);
-    if (is_read)
-        check_idempotent(target, node, errors);
+    idempotent_check(target->idempotent, target->idempotent_count, target_node(node, "idempotent"),
+                     errors);
     enum busbar_status status = function_settings_check(&signatures, proxy->functions,
                                                         proxy->function_count, node, errors);
     if (errors->count > before)

@@ -81,6 +81,16 @@ const struct settings_node *settings_node_find(const struct settings_node *map, 
     return NULL;
 }
 
+const struct settings_node *settings_node_item(const struct settings_node *list, size_t index)
+{
+    if (list == NULL || list->kind != SETTINGS_SEQUENCE)
+        return list;
+    const struct settings_node *item = list->first;
+    while (index-- > 0 && item != NULL)
+        item = item->next;
+    return item != NULL ? item : list;
+}
+
 bool settings_node_is_null(const struct settings_node *node)
 {
     return node->kind == SETTINGS_SCALAR && node->plain && node->text != NULL &&

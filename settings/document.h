@@ -87,6 +87,9 @@ void settings_document_destroy(struct settings_document **document);
 /* The value of a key; NULL if the node is NULL, is no map or has no such key. */
 const struct settings_node *settings_node_find(const struct settings_node *map, const char *key);
 
+/* Where an item of a list stands, which may be an only one without a list; NULL for NULL. */
+const struct settings_node *settings_node_item(const struct settings_node *list, size_t index);
+
 /* Nothing after the colon, `~` or `null`. */
 bool settings_node_is_null(const struct settings_node *node);
 

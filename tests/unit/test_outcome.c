@@ -75,6 +75,8 @@ static void a_prefix_leaves_status_and_fate(void **state)
     assert_int_equal(outcome_prefix("pool \"%s\": ", "all"), BUSBAR_NO_SERVICE);
     assert_string_equal(busbar_last_error(), "pool \"all\": nobody");
     assert_int_equal(busbar_last_fate(), BUSBAR_NOT_EXECUTED);
+    outcome_prefix("pool \"%s\": ", "all"); /* not twice */
+    assert_string_equal(busbar_last_error(), "pool \"all\": nobody");
     outcome_ok();
     assert_int_equal(outcome_prefix("pool: "), BUSBAR_OK);
     assert_string_equal(busbar_last_error(), "");
