@@ -145,8 +145,7 @@ static struct busbar_app *twin_new(void)
     return app;
 }
 
-/* Promise 16. */
-static void file_and_code_make_the_same_application(void **state)
+static void promise_16_file_and_code_make_the_same_application(void **state)
 {
     (void)state;
     CLEANUP(busbar_app_destroy) struct busbar_app *by_code = twin_new();
@@ -360,7 +359,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, rig_enter, rig_leave)
-        TEST(file_and_code_make_the_same_application),
+        TEST(promise_16_file_and_code_make_the_same_application),
         TEST(an_embedded_broker_has_its_twin),
         TEST(an_embedded_broker_for_other_machines_has_its_twin),
         TEST(what_code_alone_can_make_is_a_comment_in_a_dump),

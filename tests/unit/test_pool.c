@@ -66,7 +66,7 @@ static void expect_failure(struct busbar_object *pool, enum busbar_status status
 }
 
 /* 20, and 21: the sketch's first call skipped the first member. */
-static void each_call_goes_to_the_next_member_beginning_with_the_first(void **state)
+static void promise_21_each_call_goes_to_the_next_member_beginning_with_the_first(void **state)
 {
     struct scene *scene = *state;
     for (int i = 0; i < 3; i++) {
@@ -92,7 +92,7 @@ static void an_unreachable_member_is_set_aside_and_its_call_goes_to_the_next_uns
 }
 
 /* 21: the sketch evicted members for them. 24 */
-static void errors_of_the_application_set_nobody_aside(void **state)
+static void promise_21_errors_of_the_application_set_nobody_aside(void **state)
 {
     struct scene *scene = *state;
     fake_member_fail(scene->members[0], BUSBAR_APP_ERROR, BUSBAR_EXECUTED);
@@ -154,7 +154,7 @@ static void check_failure(const struct failure_case *failure, int form)
 }
 
 /* 24 */
-static void only_failures_in_transport_set_a_member_aside(void **state)
+static void promise_24_only_failures_in_transport_set_a_member_aside(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(FAILURES); i++)
@@ -162,7 +162,7 @@ static void only_failures_in_transport_set_a_member_aside(void **state)
 }
 
 /* 24 */
-static void a_call_that_may_have_run_is_not_repeated(void **state)
+static void promise_24_a_call_that_may_have_run_is_not_repeated(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(FAILURES); i++)
@@ -223,7 +223,7 @@ static void a_call_that_never_left_in_its_time_sets_its_member_aside(void **stat
 }
 
 /* 21: the sketch divided by their number. 22 */
-static void an_empty_pool_has_no_members_and_says_so(void **state)
+static void promise_21_an_empty_pool_has_no_members_and_says_so(void **state)
 {
     struct fake_member *none[] = {NULL};
     struct busbar_object *pool = fake_pool(NEVER_MS, none);
@@ -306,7 +306,7 @@ static void *call_many(void *pool)
                                                                                           : NULL;
 }
 
-static void many_dead_members_cost_a_call_no_stack(void **state)
+static void promise_21_many_dead_members_cost_a_call_no_stack(void **state)
 {
     enum { MANY = 5000 };
     struct fake_member *good = fake_member_new("good");
@@ -339,19 +339,19 @@ static void many_dead_members_cost_a_call_no_stack(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_call_goes_to_the_next_member_beginning_with_the_first),
+        TEST(promise_21_each_call_goes_to_the_next_member_beginning_with_the_first),
         TEST(an_unreachable_member_is_set_aside_and_its_call_goes_to_the_next_unseen),
-        TEST(errors_of_the_application_set_nobody_aside),
-        TEST(only_failures_in_transport_set_a_member_aside),
-        TEST(a_call_that_may_have_run_is_not_repeated),
+        TEST(promise_21_errors_of_the_application_set_nobody_aside),
+        TEST(promise_24_only_failures_in_transport_set_a_member_aside),
+        TEST(promise_24_a_call_that_may_have_run_is_not_repeated),
         TEST(a_call_that_may_have_run_is_repeated_if_a_member_says_it_is_idempotent),
         TEST(the_pool_itself_may_declare_methods_idempotent),
         TEST(a_call_that_never_left_in_its_time_sets_its_member_aside),
-        TEST(an_empty_pool_has_no_members_and_says_so),
+        TEST(promise_21_an_empty_pool_has_no_members_and_says_so),
         TEST(no_member_that_can_be_reached_is_an_error_of_its_own_that_names_each),
         TEST(a_member_that_was_reached_has_the_last_word),
         TEST(what_an_earlier_member_may_have_executed_stays_in_the_fate),
-        TEST(many_dead_members_cost_a_call_no_stack),
+        TEST(promise_21_many_dead_members_cost_a_call_no_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

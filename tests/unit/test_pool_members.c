@@ -35,7 +35,7 @@ static void expect_answer(struct busbar_object *pool, const char *id)
 }
 
 /* 23 */
-static void a_pool_grows_and_shrinks_at_run_time(void **state)
+static void promise_23_a_pool_grows_and_shrinks_at_run_time(void **state)
 {
     struct fake_member *a = fake_member_new("a");
     struct fake_member *b = fake_member_new("b");
@@ -161,7 +161,7 @@ static void *call_often(void *argument)
 }
 
 /* 21: the sketch was not thread-safe. 19: removing one loses no call. */
-static void members_come_and_go_under_the_calls_of_many_threads(void **state)
+static void promise_21_members_come_and_go_under_the_calls_of_many_threads(void **state)
 {
     struct fake_member *stays = fake_member_new("stays");
     struct callers callers = {.pool = empty_pool("all")};
@@ -374,11 +374,11 @@ static void what_a_pool_says_of_a_method_outlives_the_member_that_said_it(void *
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_pool_grows_and_shrinks_at_run_time),
+        cmocka_unit_test(promise_23_a_pool_grows_and_shrinks_at_run_time),
         cmocka_unit_test(members_that_cannot_be_are_refused),
         cmocka_unit_test(a_pool_through_which_it_would_reach_itself_is_refused),
         cmocka_unit_test(two_threads_cannot_close_a_circle_together),
-        cmocka_unit_test(members_come_and_go_under_the_calls_of_many_threads),
+        cmocka_unit_test(promise_21_members_come_and_go_under_the_calls_of_many_threads),
         cmocka_unit_test(a_call_goes_on_while_its_member_is_removed),
         cmocka_unit_test(a_pool_of_pools_moves_on_through_both),
         cmocka_unit_test(each_member_gets_what_remains_of_the_time),

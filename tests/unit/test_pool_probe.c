@@ -53,7 +53,7 @@ static void call_both(struct scene *scene)
 }
 
 /* 21: the sketch's removed members never came back. 23 */
-static void a_member_that_was_set_aside_comes_back_after_a_successful_probe(void **state)
+static void promise_21_a_member_that_was_set_aside_comes_back_after_a_probe(void **state)
 {
     struct scene scene = scene_of(SOON_MS);
     char answered[32];
@@ -327,7 +327,7 @@ static void a_pool_can_be_reached_if_one_member_can(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_member_that_was_set_aside_comes_back_after_a_successful_probe),
+        cmocka_unit_test(promise_21_a_member_that_was_set_aside_comes_back_after_a_probe),
         cmocka_unit_test(probes_are_made_less_and_less_often_up_to_a_limit),
         cmocka_unit_test(a_probe_alone_does_not_make_a_member_that_fails_calls_trusted),
         cmocka_unit_test(a_member_that_just_failed_is_not_tried_again_when_all_are_aside),
