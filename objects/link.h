@@ -37,6 +37,7 @@ struct link_call {
     struct busbar_call call;          /* callback must be NULL; the body is taken */
     bool (*cancelled)(void *context); /* NULL: never */
     void *context;
+    bool has_others; /* somebody else can be asked: a broker that is not there is given up sooner */
 };
 
 /* The reply and, since it belongs to that, the client that it came by, lent until this is ended. */

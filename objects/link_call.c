@@ -7,11 +7,12 @@
 #include "objects/object.h"
 
 enum {
-    CONNECT_MS = 800,      /* for all brokers together, so that nothing to be reached takes < 1 s */
-    CONNECT_LEAST_MS = 25, /* for each */
-    UNWANTED_MS = 1000,    /* how long others go before a broker that could not be reached */
-    LOOK_MS = 10,          /* between two questions whether a call is still wanted */
-    CANCELLED_MS = 250,    /* how long the outcome of one that is not wanted is awaited */
+    CONNECT_MS = 800, /* for all brokers together, so that nothing to be reached takes < 1 s */
+    CONNECT_OTHERS_MS = 250, /* the same where there is somebody else to be asked */
+    CONNECT_LEAST_MS = 25,   /* for each */
+    UNWANTED_MS = 1000,      /* how long others go before a broker that could not be reached */
+    LOOK_MS = 10,            /* between two questions whether a call is still wanted */
+    CANCELLED_MS = 250,      /* how long the outcome of one that is not wanted is awaited */
 };
 
 /* One call on its way along the brokers. */
@@ -101,7 +102,7 @@ static enum busbar_status call_client(struct journey *journey, const struct busb
  */
 static uint32_t connect_ms(const struct journey *journey)
 {
-    uint32_t all = CONNECT_MS;
+    uint32_t all = journey->call->has_others ? CONNECT_OTHERS_MS : CONNECT_MS;
     while (journey->link->count > 1 && all > CONNECT_LEAST_MS && all > journey->timeout_ms)
         all /= 2;
     uint32_t share = all / (uint32_t)journey->link->count;

@@ -49,6 +49,9 @@ struct object_class {
     enum busbar_status (*probe)(struct busbar_object *object, uint32_t timeout_ms);
     /* The connections of the application it was added to; proxies alone. */
     void (*attach)(struct busbar_object *object, struct links *links);
+    /* It has become a member of a pool, so that others can be asked where it cannot be reached;
+     * proxies alone. */
+    void (*joined)(struct busbar_object *object);
     /* The members of a pool; index from 0, NULL at the end, each with a reference for the caller. */
     struct busbar_object *(*member)(struct busbar_object *object, size_t index);
     /* What errors call it while it has no id; NULL: its kind. */

@@ -203,6 +203,8 @@ enum busbar_status busbar_pool_add(struct busbar_object *object, struct busbar_o
         pool_lock(pool);
         member->pending = false;
         pool_unlock(pool);
+        if (added->class->joined != NULL)
+            added->class->joined(added);
         status = outcome_ok();
     }
     pool_member_unref(&member);

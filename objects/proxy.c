@@ -206,6 +206,11 @@ static const char *proxy_name(const struct busbar_object *object)
         ->settings.target.service;
 }
 
+static void proxy_joined(struct busbar_object *object)
+{
+    atomic_store_explicit(&proxy_of(object)->has_others, true, memory_order_relaxed);
+}
+
 static const struct object_class proxy_class = {
     .kind = "proxy",
     .call = proxy_call,
@@ -214,6 +219,7 @@ static const struct object_class proxy_class = {
     .find = proxy_find,
     .probe = proxy_probe,
     .attach = proxy_attach,
+    .joined = proxy_joined,
     .name = proxy_name,
     .dump = proxy_dump,
 };
@@ -253,6 +259,7 @@ enum busbar_status proxy_make(struct busbar_object **ret, struct proxy_settings 
     proxy->signatures = STEAL(*signatures);
     fork_mark_init(&proxy->mark);
     known_init(&proxy->known);
+    atomic_init(&proxy->has_others, false);
     pthread_mutex_init(&proxy->lock, NULL);
     enum busbar_status status = proxy_init(proxy);
     if (status == BUSBAR_OK)

@@ -39,6 +39,7 @@ static enum busbar_status question(const struct proxy_call *run, const char *met
         return status;
     struct link_call call = {
         .call = {.service = "bus", .method = method, .timeout_ms = proxy_left(run->deadline)},
+        .has_others = atomic_load_explicit(&run->proxy->has_others, memory_order_relaxed),
     };
     if (call.call.timeout_ms == 0)
         return busbar_fail(BUSBAR_TIMEOUT, BUSBAR_NOT_EXECUTED, "no time is left");

@@ -100,6 +100,7 @@ static enum busbar_status send_call(const struct proxy_call *run, const struct p
                  .timeout_ms = proxy_left(run->deadline)},
         .cancelled = run->call->cancelled,
         .context = run->call->context,
+        .has_others = atomic_load_explicit(&run->proxy->has_others, memory_order_relaxed),
     };
     if (status != BUSBAR_OK)
         return named(run, status);

@@ -37,6 +37,7 @@ struct proxy {
     const char **endpoints;       /* of settings.target.brokers, NULL-terminated; NULL for none */
     struct known known;
     atomic_uint_fast64_t quiet_til; /* ms: the bus had no use for questions, and is not asked */
+    atomic_bool has_others;         /* a member of a pool */
     pthread_mutex_t lock;           /* of `links`, and the making of `link` */
     struct links *links;
     _Atomic(struct link *) link; /* from the first call on */

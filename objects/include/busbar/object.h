@@ -213,7 +213,8 @@ enum busbar_status busbar_proxy_new(struct busbar_object **ret,
  * there is none at all. A call that finds all others tried or aside tries one of those aside: the
  * one whose last failure is longest ago, if that is `probe_ms` or more, and nobody else tries it at
  * the moment. So without a member that can be reached most calls fail at once, and a member that
- * comes back is found by a probe or by a call, whichever is first.
+ * comes back is found by a probe or by a call, whichever is first. A proxy that has become a member
+ * waits for a broker that is not there at most 250 ms, and not 800, since others can be asked.
  */
 struct busbar_pool_options {
     struct busbar_object *const *members; /* references of their own are taken */
