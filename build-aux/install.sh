@@ -11,6 +11,7 @@ libdir=${LIBDIR:-$PREFIX/lib}
 includedir=${INCLUDEDIR:-$PREFIX/include}
 mandir=${MANDIR:-$PREFIX/share/man}
 configdir=$PREFIX/share/busbar/configs
+docdir=$PREFIX/share/doc/busbar
 
 # put MODE SOURCE TARGET
 put() {
@@ -55,13 +56,16 @@ done
 for config in configs/*.yaml; do
     [ ! -f "$config" ] || put 644 "$config" "$configdir/${config##*/}"
 done
+for page in docs/*.md; do
+    put 644 "$page" "$docdir/${page##*/}"
+done
 for page in docs/*.[1-8]; do
     [ ! -f "$page" ] || put 644 "$page" "$mandir/man${page##*.}/${page##*/}"
 done
 
 if [ "$action" = uninstall ]; then
     # Ours alone; a directory that others share stays.
-    for directory in "$includedir/busbar" "$configdir" "${configdir%/*}"; do
+    for directory in "$includedir/busbar" "$configdir" "${configdir%/*}" "$docdir"; do
         rmdir "$DESTDIR$directory" 2>/dev/null || true
     done
 fi

@@ -199,9 +199,10 @@ int command_worker(struct cli *cli, int argc, char **argv)
     const struct options options = {
         .usage = "worker [OPTION…] FILE",
         .text =
-            "Hosts what a file exports (docs/configuration.md) until SIGINT or SIGTERM; SIGHUP\n"
-            "reloads the file. --broker is for files that name none. What is wrong with a file\n"
-            "is printed as `file:line:column: what`, and the exit code is 2.",
+            "Hosts what a file exports until SIGINT or SIGTERM; SIGHUP reloads the file. What is\n"
+            "wrong with a file is printed as `file:line:column: what`, and the exit code is 2.\n"
+            "--broker is for files that name none. The file is described in configuration.md,\n"
+            "which is installed in share/doc/busbar.",
         .rows = rows,
         .count = ARRAY_SIZE(rows),
         .least = 1,
