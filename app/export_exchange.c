@@ -264,7 +264,7 @@ static void settle(struct exports *exports, struct turn *turn)
             : former != NULL ? "changed"
                              : "added");
     if (turn->swaps) {
-        if (former != NULL)
+        if (former != NULL && next != NULL)
             swap_objects(former, next);
         return;
     }

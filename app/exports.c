@@ -1,6 +1,7 @@
 /* Exports added, removed, awaited and ended. */
 #include "app/exports.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,7 @@ static enum busbar_status add(struct exports *exports, struct export_entry **ent
 {
     struct export_entry *added = *entry;
     enum busbar_status status = BUSBAR_OK;
+    assert(added != NULL);
     if (exports->stopping)
         return busbar_fail(BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED,
                            "export \"%s\": the exports are stopped", added->name);

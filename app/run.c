@@ -152,6 +152,15 @@ static enum busbar_status end(struct busbar_app *app)
                              refusal != NULL ? refusal : "calls were left without an answer");
 }
 
+static void warn_of_nothing(struct busbar_app *app)
+{
+    pthread_mutex_lock(&app->change);
+    bool nothing = app->wiring.export_count == 0 && app->embed == NULL;
+    pthread_mutex_unlock(&app->change);
+    if (nothing)
+        app_log(&app->log->log, APP_WARNING, APP_EXPORTS, "nothing is exported");
+}
+
 enum busbar_status busbar_app_run(struct busbar_app *app)
 {
     struct former former;
@@ -161,8 +170,7 @@ enum busbar_status busbar_app_run(struct busbar_app *app)
     if (!atomic_compare_exchange_strong(&running, &none, app))
         return app_misuse("another application of this process is being run");
     handlers_set(app, &former);
-    if (app->wiring.export_count == 0 && app->embed == NULL)
-        app_log(&app->log->log, APP_WARNING, APP_EXPORTS, "nothing is exported");
+    warn_of_nothing(app);
     wait_for_end(app);
     enum busbar_status status = end(app);
     handlers_restore(app, &former);

@@ -161,6 +161,7 @@ static void no_circle_is_seen_where_there_is_none(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         CLEANUP(busbar_app_destroy) struct busbar_app *app = rig_read(texts[i]);
+        assert_non_null(app);
     }
 }
 

@@ -156,6 +156,7 @@ static void promise_16_file_and_code_make_the_same_application(void **state)
     CLEANUP(busbar_app_destroy) struct busbar_app *by_dump = rig_read(code);
     CLEANUP(cleanup_free) char *log = rig_captured();
     CLEANUP(cleanup_free) char *dump = rig_dump(by_dump);
+    assert_non_null(log);
     assert_string_equal(file, code);
     assert_string_equal(dump, code);
 }

@@ -79,6 +79,7 @@ static void pools_may_be_64_deep(void **state)
         char expected[100];
         CLEANUP(cleanup_free) char *good = chain(64, bottom_up);
         CLEANUP(busbar_app_destroy) struct busbar_app *app = rig_read(good);
+        assert_non_null(app);
         CLEANUP(cleanup_free) char *deep = chain(1000, bottom_up);
         snprintf(expected, sizeof expected,
                  "f:%d:%d: p65: more than 64 pools would be inside each other",

@@ -249,6 +249,7 @@ static void levels_are_taken_over_but_for_those_of_code(void **state)
     reload(app, "");
     CLEANUP(cleanup_free) char *log = rig_captured();
     CLEANUP(cleanup_free) char *last = rig_dump(app);
+    assert_non_null(log);
     assert_non_null(strstr(dump, "log:\n  config: info\n  objects: debug\n  exports: info\n"
                                  "  broker: info\n  pools: \"off\"\n"));
     assert_non_null(strstr(last, "  config: warning\n"));

@@ -284,6 +284,7 @@ static void levels_are_each_components_own(void **state)
     struct busbar_app *app = rig_load(
         "log: {objects: debug}\nobjects:\n  up: " RIG_LIBRARY("ceil") "\n");
     CLEANUP(cleanup_free) char *log = rig_captured();
+    assert_non_null(app);
     assert_non_null(strstr(log, " debug objects up created\n"));
     assert_null(strstr(log, " config "));
 }

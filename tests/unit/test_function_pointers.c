@@ -166,7 +166,8 @@ static void a_description_of_no_use_gives_no_pointer(void **state)
         const char *text;
     } rows[] = {
         {&teller, "", BUSBAR_BAD_REQUEST, "teller: nobody says the signature of m"},
-        {&teller, "sd", BUSBAR_BAD_REQUEST, "teller: no '>' between arguments and result in \"sd\""},
+        {&teller, "sd", BUSBAR_BAD_REQUEST,
+         "teller: no '>' between arguments and result in \"sd\""},
         {&mute, "", BUSBAR_BAD_REQUEST, "mute: nobody says the signature of m"},
         {&lost, "", BUSBAR_BROKER_LOST, "nobody to ask"},
     };

@@ -145,6 +145,7 @@ static void names_have_at_most_127_characters(void **state)
         int size = snprintf(text, sizeof text, "a: ${%s:-b}\n", name);
         CLEANUP(settings_document_destroy)
         struct settings_document *document = load(text, (size_t)size, &errors);
+        assert_non_null(document);
         assert_int_equal(errors.count, length - 127);
         name[length] = 'N';
     }
@@ -163,6 +164,7 @@ static void all_wrong_variables_are_told_and_what_they_bring_is_bounded(void **s
     settings_errors_init(&errors);
     CLEANUP(settings_document_destroy)
     struct settings_document *document = load(text, sizeof text - 1, &errors);
+    assert_non_null(document);
     assert_errors(&errors, text,
                   "1:3: the variable A is not set; set it, or write ${A:-default}\n"
                   "2:3: the variable B is not set; set it, or write ${B:-default}\n"
