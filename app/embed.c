@@ -14,6 +14,7 @@
 
 #include "app/log.h"
 #include "base/cleanup.h"
+#include "protocol/endpoint.h"
 #include "worker-lib/thread.h"
 
 #define LIBRARY "libbusbar-broker.so.0"
@@ -140,15 +141,12 @@ static enum busbar_status library_find(struct broker_library *library, const cha
 
 const char *embed_check(const char *endpoint)
 {
-    const char *port = strrchr(endpoint, ':');
     if (strncmp(endpoint, "inproc:", strlen("inproc:")) == 0)
         return "tcp://HOST:PORT or ipc://PATH, since inproc reaches nobody but the broker itself";
-    if (strncmp(endpoint, "ipc://", strlen("ipc://")) == 0 && endpoint[strlen("ipc://")] != '\0')
-        return NULL;
-    if (strncmp(endpoint, "tcp://", strlen("tcp://")) == 0 && port > endpoint + strlen("tcp://") &&
-        port[1] != '\0')
-        return NULL;
-    return "tcp://HOST:PORT (port * takes a free one) or ipc://PATH";
+    if (strncmp(endpoint, "tcp://", strlen("tcp://")) != 0 &&
+        strncmp(endpoint, "ipc://", strlen("ipc://")) != 0)
+        return "tcp://HOST:PORT (port * takes a free one) or ipc://PATH";
+    return endpoint_expected(endpoint);
 }
 
 static void on_event(void *context, const char *level, const char *event, const char *fields)

@@ -57,6 +57,10 @@ static void endpoints_that_cannot_be_embedded_are_told_what_they_should_be(void 
         {"tcp://127.0.0.1", "tcp://HOST:PORT"},
         {"tcp://127.0.0.1:", "tcp://HOST:PORT"},
         {"ipc://", "ipc://PATH"},
+        {"tcp://127.0.0.1:99999", "a port from 1 to 65535"},
+        {"ipc:///0123456789012345678901234567890123456789012345678901234567890123456789"
+         "0123456789012345678901234567890123456789",
+         "1 to 107 bytes"},
         {"", "tcp://HOST:PORT"},
         {"here", "tcp://HOST:PORT"},
     };
