@@ -2,42 +2,14 @@
 # The README is true: its commands work, and its programs compile against an installed tree and run.
 . tests/kit/shell.sh
 
-pids=()
-clean_up() {
-    local pid
-    for pid in "${pids[@]}"; do
-        kill -KILL "$pid" 2>/dev/null
-        wait "$pid" 2>/dev/null
-    done
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-
 if [ -n "${BUSBAR_SANITIZE:-}" ]; then
     echo "skipped - the README: its programs are not built with sanitizers"
     finish
 fi
 
-# block NAME [PAGE]: the lines of the code block that is marked with it.
-block() {
-    awk -v mark="$1" '
-        /^```/ && inside { exit }
-        inside
-        /^```/ && $2 == mark { inside = 1 }' "${2:-README.md}"
-}
-
-# wait_for COMMAND…: at most 10 s.
-wait_for() {
-    for ((i = 0; i < 500; i++)); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.02
-    done
-    return 1
-}
-
 # As a reader would, with the build where this test has it.
 commands_of() {
-    block "$1" | sed "s|^build/|$BUSBAR_BUILD/|"
+    block "$1" README.md | sed "s|^build/|$BUSBAR_BUILD/|"
 }
 
 run_each() {
@@ -48,13 +20,13 @@ run_each() {
 }
 
 targets_exist() {
-    block commands | while read -r command target _; do
+    block commands README.md | while read -r command target _; do
         [ "$command" = make ] && grep -q "^$target:" Makefile || exit 1
     done
 }
 
 is_small() {
-    [ "$(block "$1" | wc -l)" -le 25 ]
+    [ "$(block "$1" README.md | wc -l)" -le 25 ]
 }
 
 install_tree() {
@@ -64,15 +36,15 @@ install_tree() {
 
 compile() {
     for file in greeter.c client.c local.yaml server.yaml client.yaml; do
-        block $file >"$scratch/$file"
+        block $file README.md >"$scratch/$file"
     done
-    block compile >"$scratch/compile"
+    block compile README.md >"$scratch/compile"
     (cd "$scratch" && PKG_CONFIG_PATH=$scratch/usr/lib/pkgconfig bash -e compile)
 }
 
 # Each command of the block says it; at first the worker may not be registered yet.
 each_says_hello() {
-    block hello >"$scratch/hello"
+    block hello README.md >"$scratch/hello"
     (cd "$scratch" && PATH=$BUSBAR_BUILD:$PATH LD_LIBRARY_PATH=$scratch/usr/lib bash -e hello) |
         tee "$scratch/said"
     [ "$(grep -cx 'Hello, world!' "$scratch/said")" -eq 3 ] &&
@@ -98,7 +70,7 @@ staged() {
 }
 
 build_as_it_says() {
-    block building | staged | CC=${CC:-cc} bash -e
+    block building README.md | staged | CC=${CC:-cc} bash -e
 }
 
 # In the source tree, as a reader would; the two programs are written elsewhere.
@@ -119,7 +91,7 @@ none_needs_our_libraries() {
 check "its two commands are targets of the Makefile" targets_exist
 
 # Terminal 1; the port is the kernel's choice here.
-block terminal-1 | grep -qx 'build/busbard' || echo "not ok - terminal 1 starts the broker"
+block terminal-1 README.md | grep -qx 'build/busbard' || echo "not ok - terminal 1 starts the broker"
 "$BUSBAR_BUILD/busbard" --bind 'tcp://127.0.0.1:*' 2>"$scratch/broker.log" &
 pids+=($!)
 check "terminal 1: the broker starts" wait_for grep -q broker_ready "$scratch/broker.log"

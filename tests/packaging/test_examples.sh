@@ -5,24 +5,6 @@
 page=examples/README.md
 root=$scratch/usr
 out=$scratch/examples
-pids=()
-clean_up() {
-    local pid
-    for pid in "${pids[@]}"; do
-        kill -KILL "$pid" 2>/dev/null
-        wait "$pid" 2>/dev/null
-    done
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-
-# block NAME: the lines of the code block that is marked with it.
-block() {
-    awk -v mark="$1" '
-        /^```/ && inside { exit }
-        inside
-        /^```/ && $2 == mark { inside = 1 }' "$page"
-}
 
 install_tree() {
     make --no-print-directory BUILD="$BUSBAR_BUILD" CC="${CC:-cc}" CFLAGS="$CFLAGS" \
@@ -32,14 +14,6 @@ install_tree() {
 build() {
     cp -r examples "$scratch/source" &&
         PKG_CONFIG_PATH=$root/lib/pkgconfig make -s -C "$scratch/source" OUT="$out" CC="${CC:-cc}"
-}
-
-wait_for() {
-    for ((i = 0; i < 500; i++)); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.02
-    done
-    return 1
 }
 
 # start_broker NUMBER: sets `endpoint`.
@@ -57,12 +31,12 @@ start_each() {
         (cd "$out" && exec bash -c "exec $line" 2>"$scratch/worker$count.log") &
         pids+=($!)
         wait_for grep -q running "$scratch/worker$count.log" || return 1
-    done < <(block "$1")
+    done < <(block "$1" "$page")
     [ "$count" -gt 0 ]
 }
 
 run_each() {
-    block "$1" >"$scratch/$1.commands"
+    block "$1" "$page" >"$scratch/$1.commands"
     [ -s "$scratch/$1.commands" ] || return 1
     (cd "$out" && bash -e "$scratch/$1.commands") 2>&1 | tee "$scratch/$1.out"
     return "${PIPESTATUS[0]}"

@@ -12,68 +12,13 @@
 
 #include "base/clock.h"
 #include "fake_broker.h"
-
-struct fixture {
-    struct fake_broker broker;
-    struct busbar_client *client;
-    unsigned callbacks;
-    enum busbar_status last_status;
-};
-
-static void pump(void *hint)
-{
-    struct fixture *fixture = hint;
-    assert_int_equal(busbar_client_process(fixture->client), BUSBAR_OK);
-}
-
-/* The broker does what each test says, while the client is driven from fake_broker_next. */
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    *state = fixture;
-    fake_broker_open(&fixture->broker, NULL);
-    fixture->broker.idle = pump;
-    fixture->broker.hint = fixture;
-    const struct busbar_client_options options = {.broker = fixture->broker.endpoint};
-    return busbar_client_new(&fixture->client, &options);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    busbar_client_destroy(&fixture->client);
-    fake_broker_close(&fixture->broker);
-    free(fixture);
-    return 0;
-}
-
-static const struct busbar_call echo = {.service = "echo", .method = "run"};
-
-static uint64_t start(struct fixture *fixture, const struct busbar_call *call)
-{
-    uint64_t id = 0;
-    assert_int_equal(busbar_client_start(fixture->client, call, &id), BUSBAR_OK);
-    return id;
-}
-
-/* Starts one call and answers its HELLO and itself, so that the session is up. */
-static void open_session(struct fixture *fixture)
-{
-    struct busbar_reply *reply = NULL;
-    (void)start(fixture, &echo);
-    (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
-    fake_broker_welcome(&fixture->broker);
-    struct packet call = fake_broker_expect(&fixture->broker, PACKET_CALL);
-    fake_broker_reply(&fixture->broker, call.id, call.body);
-    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
-    busbar_reply_destroy(&reply);
-}
+#include "tests/unit/client_scene.h"
 
 static void hello_and_the_first_calls_share_a_bundle(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     for (int i = 0; i < 3; i++)
-        (void)start(fixture, &echo);
+        (void)client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
     for (int i = 0; i < 3; i++)
         (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
@@ -82,11 +27,11 @@ static void hello_and_the_first_calls_share_a_bundle(void **state)
 
 static void calls_started_together_travel_together(void **state)
 {
-    struct fixture *fixture = *state;
-    open_session(fixture);
+    struct client_scene *fixture = *state;
+    client_scene_open_session(fixture);
     fixture->broker.bundles = 0;
     for (int i = 0; i < 100; i++)
-        (void)start(fixture, &echo);
+        (void)client_scene_start(fixture, &client_scene_echo);
     for (int i = 0; i < 100; i++)
         (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     assert_int_equal(fixture->broker.bundles, 1);
@@ -96,14 +41,14 @@ static void calls_started_together_travel_together(void **state)
 static void a_window_of_calls_bundles_by_itself(void **state)
 {
     enum { CALLS = 20000, WINDOW = 500 };
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     unsigned started = 0;
     fixture->broker.idle = NULL;
     fake_broker_start(&fixture->broker);
     for (unsigned ended = 0; ended < CALLS; ended++) {
         struct busbar_reply *reply = NULL;
         while (started < CALLS && started - ended < WINDOW) {
-            (void)start(fixture, &echo);
+            (void)client_scene_start(fixture, &client_scene_echo);
             started++;
         }
         assert_int_equal(busbar_client_wait(fixture->client, 5000, &reply), BUSBAR_OK);
@@ -117,30 +62,30 @@ static void a_window_of_calls_bundles_by_itself(void **state)
 
 static void the_timeout_that_travels_is_what_remains(void **state)
 {
-    struct fixture *fixture = *state;
-    struct busbar_call call = echo;
+    struct client_scene *fixture = *state;
+    struct busbar_call call = client_scene_echo;
     call.timeout_ms = 700;
-    (void)start(fixture, &call);
+    (void)client_scene_start(fixture, &call);
     sleep_ms(100); /* not connected yet: nothing runs between calls into the library */
     (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
     struct packet packet = fake_broker_expect(&fixture->broker, PACKET_CALL);
     assert_in_range(packet.timeout, 300, 601);
-    (void)start(fixture, &call);
+    (void)client_scene_start(fixture, &call);
     packet = fake_broker_expect(&fixture->broker, PACKET_CALL);
     assert_int_equal(packet.timeout, 700);
 }
 
 static void wait_hands_over_any_reply_with_its_id_and_context(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     struct busbar_reply *reply = NULL;
-    struct busbar_call first = echo;
-    struct busbar_call second = echo;
+    struct busbar_call first = client_scene_echo;
+    struct busbar_call second = client_scene_echo;
     first.context = &first;
     second.context = &second;
-    open_session(fixture);
-    uint64_t first_id = start(fixture, &first);
-    uint64_t second_id = start(fixture, &second);
+    client_scene_open_session(fixture);
+    uint64_t first_id = client_scene_start(fixture, &first);
+    uint64_t second_id = client_scene_start(fixture, &second);
     assert_int_not_equal(first_id, second_id);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
@@ -162,13 +107,13 @@ static void wait_hands_over_any_reply_with_its_id_and_context(void **state)
 
 static void wait_returns_in_time_and_at_once_when_nothing_is_outstanding(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     struct busbar_reply *reply = NULL;
     uint64_t began = clock_ns();
     assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_NOTHING);
     assert_true(clock_ns() - began < 100 * UINT64_C(1000000));
-    open_session(fixture);
-    (void)start(fixture, &echo);
+    client_scene_open_session(fixture);
+    (void)client_scene_start(fixture, &client_scene_echo);
     began = clock_ns();
     assert_int_equal(busbar_client_wait(fixture->client, 50, &reply), BUSBAR_NOTHING);
     uint64_t elapsed_ms = (clock_ns() - began) / 1000000;
@@ -177,7 +122,7 @@ static void wait_returns_in_time_and_at_once_when_nothing_is_outstanding(void **
 
 static void take_outcome(struct busbar_reply **reply, void *context)
 {
-    struct fixture *fixture = context;
+    struct client_scene *fixture = context;
     fixture->callbacks++;
     fixture->last_status = busbar_reply_status(*reply);
     if (fixture->callbacks % 2 == 0)
@@ -186,13 +131,13 @@ static void take_outcome(struct busbar_reply **reply, void *context)
 
 static void callbacks_run_within_process_and_not_through_wait(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     struct busbar_reply *reply = NULL;
-    struct busbar_call call = echo;
+    struct busbar_call call = client_scene_echo;
     call.callback = take_outcome;
     call.context = fixture;
-    open_session(fixture);
-    uint64_t ids[2] = {start(fixture, &call), start(fixture, &call)};
+    client_scene_open_session(fixture);
+    uint64_t ids[2] = {client_scene_start(fixture, &call), client_scene_start(fixture, &call)};
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reply(&fixture->broker, ids[0], bytes_of_text("a"));
@@ -205,16 +150,16 @@ static void callbacks_run_within_process_and_not_through_wait(void **state)
 
 static void chain(struct busbar_reply **reply, void *context)
 {
-    struct fixture *fixture = context;
+    struct client_scene *fixture = context;
     struct busbar_client *self = fixture->client;
     struct busbar_reply *other = NULL;
-    struct busbar_call call = echo;
+    struct busbar_call call = client_scene_echo;
     (void)reply;
     call.callback = fixture->callbacks < 3 ? chain : take_outcome;
     call.context = fixture;
     fixture->callbacks++;
-    (void)start(fixture, &call);
-    assert_int_equal(busbar_client_call(self, &echo, &other), BUSBAR_BAD_ARGUMENT);
+    (void)client_scene_start(fixture, &call);
+    assert_int_equal(busbar_client_call(self, &client_scene_echo, &other), BUSBAR_BAD_ARGUMENT);
     assert_int_equal(busbar_client_wait(self, 0, &other), BUSBAR_BAD_ARGUMENT);
     assert_int_equal(busbar_client_process(self), BUSBAR_BAD_ARGUMENT);
     busbar_client_destroy(&self);
@@ -223,18 +168,18 @@ static void chain(struct busbar_reply **reply, void *context)
 
 static void a_callback_may_start_calls_but_not_wait_or_destroy(void **state)
 {
-    struct fixture *fixture = *state;
-    struct busbar_call call = echo;
+    struct client_scene *fixture = *state;
+    struct busbar_call call = client_scene_echo;
     call.callback = chain;
     call.context = fixture;
-    open_session(fixture);
-    (void)start(fixture, &call);
+    client_scene_open_session(fixture);
+    (void)client_scene_start(fixture, &call);
     for (int i = 0; i < 5; i++) {
         struct packet packet = fake_broker_expect(&fixture->broker, PACKET_CALL);
         fake_broker_reply(&fixture->broker, packet.id, packet.body);
     }
     for (int i = 0; i < 1000 && fixture->callbacks < 5; i++) {
-        pump(fixture);
+        client_scene_pump(fixture);
         sleep_ms(1);
     }
     assert_int_equal(fixture->callbacks, 5);
@@ -242,18 +187,18 @@ static void a_callback_may_start_calls_but_not_wait_or_destroy(void **state)
 
 static void a_late_or_repeated_reply_reaches_nobody(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     struct busbar_reply *reply = NULL;
-    struct busbar_call brief = echo;
+    struct busbar_call brief = client_scene_echo;
     brief.timeout_ms = 30;
-    open_session(fixture);
-    uint64_t late = start(fixture, &brief);
+    client_scene_open_session(fixture);
+    uint64_t late = client_scene_start(fixture, &brief);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
     assert_int_equal(busbar_reply_status(reply), BUSBAR_TIMEOUT);
     busbar_reply_destroy(&reply);
     /* The next call has the same slot, in another generation. */
-    uint64_t next = start(fixture, &echo);
+    uint64_t next = client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reply(&fixture->broker, late, bytes_of_text("late"));
     fake_broker_reply(&fixture->broker, next + 1, bytes_of_text("nobody's"));
@@ -268,9 +213,9 @@ static void a_late_or_repeated_reply_reaches_nobody(void **state)
 
 static void cancelling_an_unsent_call_ends_it_at_once(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     struct busbar_reply *reply = NULL;
-    uint64_t id = start(fixture, &echo);
+    uint64_t id = client_scene_start(fixture, &client_scene_echo);
     assert_int_equal(busbar_client_cancel(fixture->client, id), BUSBAR_OK);
     assert_int_equal(busbar_client_wait(fixture->client, 0, &reply), BUSBAR_OK);
     assert_int_equal(busbar_reply_status(reply), BUSBAR_CANCELLED);
@@ -281,10 +226,10 @@ static void cancelling_an_unsent_call_ends_it_at_once(void **state)
 
 static void cancelling_a_sent_call_asks_the_broker(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     struct busbar_reply *reply = NULL;
-    open_session(fixture);
-    uint64_t id = start(fixture, &echo);
+    client_scene_open_session(fixture);
+    uint64_t id = client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     assert_int_equal(busbar_client_cancel(fixture->client, id), BUSBAR_OK);
     assert_int_equal(busbar_client_cancel(fixture->client, id), BUSBAR_OK);
@@ -299,20 +244,21 @@ static void cancelling_a_sent_call_asks_the_broker(void **state)
 
 static void destroying_cancels_what_is_outstanding(void **state)
 {
-    struct fixture *fixture = *state;
-    struct busbar_call call = echo;
+    struct client_scene *fixture = *state;
+    struct busbar_call call = client_scene_echo;
     call.callback = take_outcome;
     call.context = fixture;
-    open_session(fixture);
-    (void)start(fixture, &call);
-    (void)start(fixture, &call);
-    (void)start(fixture, &echo);
+    client_scene_open_session(fixture);
+    (void)client_scene_start(fixture, &call);
+    (void)client_scene_start(fixture, &call);
+    (void)client_scene_start(fixture, &client_scene_echo);
     busbar_client_destroy(&fixture->client);
     assert_int_equal(fixture->callbacks, 2);
     assert_int_equal(fixture->last_status, BUSBAR_CANCELLED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, client_scene_set_up, client_scene_tear_down)
 
 int main(void)
 {

@@ -12,60 +12,7 @@
 
 #include "base/cleanup.h"
 #include "fake_broker.h"
-
-struct fixture {
-    struct fake_broker broker;
-    struct busbar_client *client;
-};
-
-static void pump(void *hint)
-{
-    struct fixture *fixture = hint;
-    assert_int_equal(busbar_client_process(fixture->client), BUSBAR_OK);
-}
-
-/* The broker does what each test says, while the client is driven from fake_broker_next. */
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    *state = fixture;
-    fake_broker_open(&fixture->broker, NULL);
-    fixture->broker.idle = pump;
-    fixture->broker.hint = fixture;
-    const struct busbar_client_options options = {.broker = fixture->broker.endpoint};
-    return busbar_client_new(&fixture->client, &options);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    busbar_client_destroy(&fixture->client);
-    fake_broker_close(&fixture->broker);
-    free(fixture);
-    return 0;
-}
-
-static const struct busbar_call echo = {.service = "echo", .method = "run"};
-
-static uint64_t start(struct fixture *fixture, const struct busbar_call *call)
-{
-    uint64_t id = 0;
-    assert_int_equal(busbar_client_start(fixture->client, call, &id), BUSBAR_OK);
-    return id;
-}
-
-/* Starts one call and answers its HELLO and itself, so that the session is up. */
-static void open_session(struct fixture *fixture)
-{
-    struct busbar_reply *reply = NULL;
-    (void)start(fixture, &echo);
-    (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
-    fake_broker_welcome(&fixture->broker);
-    struct packet call = fake_broker_expect(&fixture->broker, PACKET_CALL);
-    fake_broker_reply(&fixture->broker, call.id, call.body);
-    assert_int_equal(busbar_client_wait(fixture->client, 1000, &reply), BUSBAR_OK);
-    busbar_reply_destroy(&reply);
-}
+#include "tests/unit/client_scene.h"
 
 /* Statuses and fates as a broker may send them, whatever it may be. */
 static void errors_of_the_broker_are_handed_on_as_they_are(void **state)
@@ -92,11 +39,11 @@ static void errors_of_the_broker_are_handed_on_as_they_are(void **state)
         {BUSBAR_FORKED, 0, BUSBAR_UNSUPPORTED, BUSBAR_NOT_EXECUTED},
         {255, 15, BUSBAR_UNSUPPORTED, BUSBAR_MAYBE_EXECUTED},
     };
-    struct fixture *fixture = *state;
-    open_session(fixture);
+    struct client_scene *fixture = *state;
+    client_scene_open_session(fixture);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct busbar_reply *reply = NULL;
-        uint64_t id = start(fixture, &echo);
+        uint64_t id = client_scene_start(fixture, &client_scene_echo);
         (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
         fake_broker_send(&fixture->broker, &(struct packet){.command = PACKET_ERROR,
                                                             .id = id,
@@ -116,13 +63,13 @@ static void errors_of_the_broker_are_handed_on_as_they_are(void **state)
 /* A worker says it of a call that its handler made; this session has lost nothing. */
 static void a_broker_that_a_worker_lost_is_not_the_one_of_this_session(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     static const char *const TOLD[] = {"", "no broker answers at tcp://far.away:1"};
-    open_session(fixture);
+    client_scene_open_session(fixture);
     for (size_t i = 0; i < ARRAY_SIZE(TOLD); i++) {
         struct busbar_reply *reply = NULL;
-        uint64_t kept = start(fixture, &echo);
-        uint64_t failed = start(fixture, &echo);
+        uint64_t kept = client_scene_start(fixture, &client_scene_echo);
+        uint64_t failed = client_scene_start(fixture, &client_scene_echo);
         (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
         (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
         fake_broker_error(&fixture->broker, failed, BUSBAR_BROKER_LOST, BUSBAR_MAYBE_EXECUTED,
@@ -141,7 +88,7 @@ static void a_broker_that_a_worker_lost_is_not_the_one_of_this_session(void **st
     }
 }
 
-static struct busbar_reply *finished(struct fixture *fixture)
+static struct busbar_reply *finished(struct client_scene *fixture)
 {
     struct busbar_reply *reply = NULL;
     assert_int_equal(busbar_client_wait(fixture->client, 5000, &reply), BUSBAR_OK);
@@ -151,20 +98,20 @@ static struct busbar_reply *finished(struct fixture *fixture)
 /* Status and fate alone are the same when a worker reports them. */
 static void a_reply_tells_whether_the_client_itself_made_it(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     const struct busbar_call hasty = {.service = "echo", .method = "run", .timeout_ms = 20};
-    open_session(fixture);
-    uint64_t id = start(fixture, &echo);
+    client_scene_open_session(fixture);
+    uint64_t id = client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reply(&fixture->broker, id, bytes_of_text("done"));
     CLEANUP(busbar_reply_destroy) struct busbar_reply *answered = finished(fixture);
     assert_int_equal(busbar_reply_status(answered), BUSBAR_OK);
     assert_int_equal(busbar_reply_source(answered), BUSBAR_BY_BROKER);
-    (void)start(fixture, &hasty);
+    (void)client_scene_start(fixture, &hasty);
     CLEANUP(busbar_reply_destroy) struct busbar_reply *late = finished(fixture);
     assert_int_equal(busbar_reply_status(late), BUSBAR_TIMEOUT);
     assert_int_equal(busbar_reply_source(late), BUSBAR_BY_CLIENT);
-    (void)start(fixture, &echo);
+    (void)client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_send(&fixture->broker, &(struct packet){.command = PACKET_BYE});
     CLEANUP(busbar_reply_destroy) struct busbar_reply *lost = finished(fixture);
@@ -173,7 +120,8 @@ static void a_reply_tells_whether_the_client_itself_made_it(void **state)
     assert_int_equal(busbar_reply_source(NULL), BUSBAR_BY_CLIENT);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, client_scene_set_up, client_scene_tear_down)
 
 int main(void)
 {

@@ -13,53 +13,9 @@
 #include "base/clock.h"
 #include "client-lib/client.h"
 #include "fake_broker.h"
+#include "tests/unit/client_scene.h"
 
-struct fixture {
-    struct fake_broker broker;
-    struct busbar_client *client;
-};
-
-static void pump(void *hint)
-{
-    struct fixture *fixture = hint;
-    assert_int_equal(busbar_client_process(fixture->client), BUSBAR_OK);
-}
-
-static void open_broker(struct fixture *fixture, const char *endpoint)
-{
-    fake_broker_open(&fixture->broker, endpoint);
-    fixture->broker.idle = pump;
-    fixture->broker.hint = fixture;
-}
-
-static int set_up(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    *state = fixture;
-    open_broker(fixture, NULL);
-    const struct busbar_client_options options = {.broker = fixture->broker.endpoint};
-    return busbar_client_new(&fixture->client, &options);
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-    busbar_client_destroy(&fixture->client);
-    fake_broker_close(&fixture->broker);
-    free(fixture);
-    return 0;
-}
-
-static const struct busbar_call echo = {.service = "echo", .method = "run"};
-
-static uint64_t start(struct fixture *fixture, const struct busbar_call *call)
-{
-    uint64_t id = 0;
-    assert_int_equal(busbar_client_start(fixture->client, call, &id), BUSBAR_OK);
-    return id;
-}
-
-static void end_with(struct fixture *fixture, enum busbar_status status, enum busbar_fate fate,
+static void end_with(struct client_scene *fixture, enum busbar_status status, enum busbar_fate fate,
                      const char *named)
 {
     struct busbar_reply *reply = NULL;
@@ -71,9 +27,9 @@ static void end_with(struct fixture *fixture, enum busbar_status status, enum bu
     busbar_reply_destroy(&reply);
 }
 
-static void open_session(struct fixture *fixture)
+static void open_session(struct client_scene *fixture)
 {
-    (void)start(fixture, &echo);
+    (void)client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
     fake_broker_welcome(&fixture->broker);
     struct packet call = fake_broker_expect(&fixture->broker, PACKET_CALL);
@@ -82,12 +38,12 @@ static void open_session(struct fixture *fixture)
 }
 
 /* The broker dies and another one listens on the same port. */
-static void replace_broker(struct fixture *fixture)
+static void replace_broker(struct client_scene *fixture)
 {
     char endpoint[sizeof fixture->broker.endpoint];
     memcpy(endpoint, fixture->broker.endpoint, sizeof endpoint);
     fake_broker_close(&fixture->broker);
-    open_broker(fixture, endpoint);
+    client_scene_open_broker(fixture, endpoint);
     fixture->broker.welcome.epoch = 78;
 }
 
@@ -101,7 +57,7 @@ static void without_a_broker_calls_end_unsent_within_a_second(void **state)
     const struct busbar_client_options options = {.broker = endpoint};
     assert_int_equal(busbar_client_new(&client, &options), BUSBAR_OK);
     uint64_t began = clock_ns();
-    assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_BROKER_LOST);
+    assert_int_equal(busbar_client_call(client, &client_scene_echo, &reply), BUSBAR_BROKER_LOST);
     assert_in_range((clock_ns() - began) / 1000000, 700, 1000);
     assert_int_equal(busbar_reply_fate(reply), BUSBAR_NOT_EXECUTED);
     assert_non_null(strstr(busbar_reply_error(reply), endpoint));
@@ -120,7 +76,7 @@ static void without_a_broker_a_short_deadline_is_kept(void **state)
     const struct busbar_client_options options = {.broker = endpoint, .timeout_ms = 150};
     assert_int_equal(busbar_client_new(&client, &options), BUSBAR_OK);
     uint64_t began = clock_ns();
-    assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_BROKER_LOST);
+    assert_int_equal(busbar_client_call(client, &client_scene_echo, &reply), BUSBAR_BROKER_LOST);
     assert_in_range((clock_ns() - began) / 1000000, 150, 250);
     assert_non_null(strstr(busbar_reply_error(reply), "waited 150 ms"));
     assert_int_equal(busbar_reply_fate(reply), BUSBAR_NOT_EXECUTED);
@@ -137,7 +93,7 @@ static void a_host_that_cannot_be_resolved_is_named(void **state)
     const struct busbar_client_options options = {.broker = "ipc:///nonexistent/directory/socket",
                                                   .connect_timeout_ms = 200};
     assert_int_equal(busbar_client_new(&client, &options), BUSBAR_OK);
-    assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_BROKER_LOST);
+    assert_int_equal(busbar_client_call(client, &client_scene_echo, &reply), BUSBAR_BROKER_LOST);
     assert_non_null(strstr(busbar_reply_error(reply), options.broker));
     busbar_reply_destroy(&reply);
     busbar_client_destroy(&client);
@@ -145,16 +101,16 @@ static void a_host_that_cannot_be_resolved_is_named(void **state)
 
 static void calls_wait_for_a_broker_that_comes_in_time(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     char endpoint[sizeof fixture->broker.endpoint];
     memcpy(endpoint, fixture->broker.endpoint, sizeof endpoint);
     fake_broker_close(&fixture->broker);
-    (void)start(fixture, &echo);
+    (void)client_scene_start(fixture, &client_scene_echo);
     for (int i = 0; i < 20; i++) {
-        pump(fixture);
+        client_scene_pump(fixture);
         sleep_ms(10);
     }
-    open_broker(fixture, endpoint);
+    client_scene_open_broker(fixture, endpoint);
     open_session(fixture); /* answers the first of two calls */
     struct packet call = fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reply(&fixture->broker, call.id, call.body);
@@ -163,9 +119,9 @@ static void calls_wait_for_a_broker_that_comes_in_time(void **state)
 
 static void sent_calls_end_as_maybe_executed_when_the_broker_dies(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     open_session(fixture);
-    (void)start(fixture, &echo);
+    (void)client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     replace_broker(fixture);
     end_with(fixture, BUSBAR_BROKER_LOST, BUSBAR_MAYBE_EXECUTED, fixture->broker.endpoint);
@@ -173,9 +129,9 @@ static void sent_calls_end_as_maybe_executed_when_the_broker_dies(void **state)
 
 static void a_reply_before_the_goodbye_counts(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     open_session(fixture);
-    uint64_t id = start(fixture, &echo);
+    uint64_t id = client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reply(&fixture->broker, id, bytes_of_text("in time"));
     fake_broker_send(&fixture->broker, &(struct packet){.command = PACKET_BYE});
@@ -185,12 +141,12 @@ static void a_reply_before_the_goodbye_counts(void **state)
 
 static void calls_succeed_again_within_a_second_of_the_brokers_return(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     open_session(fixture);
     replace_broker(fixture);
     uint64_t began = clock_ms();
     sleep_ms(20); /* a client in the middle of its calls would lose one with the old broker */
-    (void)start(fixture, &echo);
+    (void)client_scene_start(fixture, &client_scene_echo);
     struct packet hello = fake_broker_expect(&fixture->broker, PACKET_HELLO);
     struct hello body;
     assert_true(hello_read(hello.body, &body));
@@ -205,9 +161,10 @@ static void calls_succeed_again_within_a_second_of_the_brokers_return(void **sta
 /* The broker forgets the session while the link stays. */
 static void calls_that_a_reset_names_are_sent_again_once(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     open_session(fixture);
-    uint64_t ids[2] = {start(fixture, &echo), start(fixture, &echo)};
+    uint64_t ids[2] = {client_scene_start(fixture, &client_scene_echo),
+                       client_scene_start(fixture, &client_scene_echo)};
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reset(&fixture->broker, PACKET_CALL, ids[0]);
@@ -225,9 +182,9 @@ static void calls_that_a_reset_names_are_sent_again_once(void **state)
 
 static void a_call_that_is_reset_again_ends_unexecuted(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     open_session(fixture);
-    uint64_t id = start(fixture, &echo);
+    uint64_t id = client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reset(&fixture->broker, PACKET_CALL, id);
     (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
@@ -238,9 +195,9 @@ static void a_call_that_is_reset_again_ends_unexecuted(void **state)
 
 static void a_cancelled_call_is_not_sent_again(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     open_session(fixture);
-    uint64_t id = start(fixture, &echo);
+    uint64_t id = client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     assert_int_equal(busbar_client_cancel(fixture->client, id), BUSBAR_OK);
     (void)fake_broker_expect(&fixture->broker, PACKET_CANCEL);
@@ -251,11 +208,11 @@ static void a_cancelled_call_is_not_sent_again(void **state)
 /* What the ended session had accepted is not named by any RESET and never answered. */
 static void calls_of_an_ended_session_are_given_up_at_the_next_welcome(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     open_session(fixture);
-    (void)start(fixture, &echo);
+    (void)client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
-    uint64_t refused = start(fixture, &echo);
+    uint64_t refused = client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reset(&fixture->broker, PACKET_CALL, refused);
     (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
@@ -269,9 +226,9 @@ static void calls_of_an_ended_session_are_given_up_at_the_next_welcome(void **st
 
 static void a_goodbye_of_the_broker_ends_what_was_sent(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     open_session(fixture);
-    (void)start(fixture, &echo);
+    (void)client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_send(&fixture->broker, &(struct packet){.command = PACKET_BYE});
     end_with(fixture, BUSBAR_BROKER_LOST, BUSBAR_MAYBE_EXECUTED, "has ended the session");
@@ -279,12 +236,12 @@ static void a_goodbye_of_the_broker_ends_what_was_sent(void **state)
 
 static void a_silent_broker_is_asked_and_then_given_up(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     fixture->broker.welcome.heartbeat_interval = 50;
     open_session(fixture);
     struct packet none;
     assert_false(fake_broker_next(&fixture->broker, &none, 120)); /* nothing waits: no heartbeat */
-    (void)start(fixture, &echo);
+    (void)client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     for (int i = 0; i < 5; i++) {
         struct packet beat = fake_broker_expect(&fixture->broker, PACKET_HEARTBEAT);
@@ -294,7 +251,7 @@ static void a_silent_broker_is_asked_and_then_given_up(void **state)
     (void)fake_broker_expect(&fixture->broker, PACKET_HEARTBEAT);
     (void)fake_broker_expect(&fixture->broker, PACKET_HEARTBEAT);
     end_with(fixture, BUSBAR_BROKER_LOST, BUSBAR_MAYBE_EXECUTED, "does not answer");
-    (void)start(fixture, &echo); /* and a new link is made */
+    (void)client_scene_start(fixture, &client_scene_echo); /* and a new link is made */
     (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
 }
 
@@ -317,7 +274,7 @@ static void garbage_is_counted_and_calls_go_on(void **state)
         {"BUSB\x01\0\0\0\x18\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32},
         {"BUSB\x01\0\0\0\x18\0\0\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 32},
     };
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     struct packet none;
     open_session(fixture);
     const struct connection *connection = &fixture->client->connection;
@@ -336,7 +293,7 @@ static void garbage_is_counted_and_calls_go_on(void **state)
         if (command != PACKET_WELCOME && command != PACKET_RESET && command != PACKET_BYE)
             fake_broker_send(&fixture->broker, &(struct packet){.command = (uint8_t)command});
     }
-    uint64_t id = start(fixture, &echo);
+    uint64_t id = client_scene_start(fixture, &client_scene_echo);
     (void)fake_broker_expect(&fixture->broker, PACKET_CALL);
     fake_broker_reply(&fixture->broker, id, bytes_of_text("still here"));
     end_with(fixture, BUSBAR_OK, BUSBAR_EXECUTED, NULL);
@@ -345,9 +302,9 @@ static void garbage_is_counted_and_calls_go_on(void **state)
 
 static void too_much_that_waits_is_busy(void **state)
 {
-    struct fixture *fixture = *state;
+    struct client_scene *fixture = *state;
     char *body = calloc(1, 1 << 20);
-    struct busbar_call call = echo;
+    struct busbar_call call = client_scene_echo;
     enum busbar_status status = BUSBAR_OK;
     unsigned started = 0;
     call.body = busbar_body_copied(body, 1 << 20);
@@ -367,13 +324,14 @@ static void nobody_behind_inproc_is_a_timeout(void **state)
     const struct busbar_client_options options = {.broker = "inproc://nobody-is-bound-here",
                                                   .timeout_ms = 300};
     assert_int_equal(busbar_client_new(&client, &options), BUSBAR_OK);
-    assert_int_equal(busbar_client_call(client, &echo, &reply), BUSBAR_TIMEOUT);
+    assert_int_equal(busbar_client_call(client, &client_scene_echo, &reply), BUSBAR_TIMEOUT);
     assert_non_null(strstr(busbar_reply_error(reply), options.broker));
     busbar_reply_destroy(&reply);
     busbar_client_destroy(&client);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, client_scene_set_up, client_scene_tear_down)
 
 int main(void)
 {
