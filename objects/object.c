@@ -130,6 +130,7 @@ static enum busbar_fate fate_of(enum busbar_status status)
     case BUSBAR_DRAINING:
     case BUSBAR_UNSUPPORTED:
     case BUSBAR_CONFLICT:
+    case BUSBAR_LOOP:
     case BUSBAR_FORKED:
     case BUSBAR_BAD_ARGUMENT:
     case BUSBAR_BAD_CONFIG:

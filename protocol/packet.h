@@ -39,6 +39,9 @@ enum {
 /* "No timeout" on the wire: refused for calls. */
 #define PACKET_TIMEOUT_NONE UINT32_MAX
 
+/* In a PROGRESS: nobody knows how much is done. */
+#define PACKET_PROGRESS_UNKNOWN UINT32_MAX
+
 /* X(number, NAME): who sends it is in docs/protocol.md. The gaps are reserved, see there. */
 #define PACKET_COMMAND_TABLE(X)                                                                    \
     X(0x01, HELLO)                                                                                 \
@@ -57,7 +60,10 @@ enum {
     X(0x21, REPLY)                                                                                 \
     X(0x22, ERROR)                                                                                 \
     X(0x23, CANCEL)                                                                                \
-    X(0x24, RETURN)
+    X(0x24, RETURN)                                                                                \
+    X(0x30, PART)                                                                                  \
+    X(0x31, GRANT)                                                                                 \
+    X(0x32, PROGRESS)
 
 enum packet_command {
 #define PACKET_COMMAND_ENUM(number, name) PACKET_##name = (number),
@@ -65,10 +71,17 @@ enum packet_command {
 #undef PACKET_COMMAND_ENUM
 };
 
-/* The high four flags are critical: a receiver that does not know one refuses the packet. */
+/*
+ * The low four flags mean something else for each command; the high four are the same for all, and
+ * critical: a receiver that does not know one refuses the packet.
+ */
 enum packet_flag {
-    PACKET_IDEMPOTENT = 0x01, /* CALL to a worker: the method is declared so; CALL of a client:
-                                 reserved */
+    PACKET_IDEMPOTENT =
+        0x01,             /* CALL: may be executed twice, by the caller's word or the method's */
+    PACKET_ONEWAY = 0x02, /* CALL: its client wants no result. REPLY to a client: just accepted */
+    PACKET_STREAM = 0x04, /* CALL: its client takes parts */
+    PACKET_BY_WORKER = 0x02,  /* ERROR to a client: a worker reported it */
+    PACKET_BY_HANDLER = 0x04, /* ERROR: and more exactly its handler */
     PACKET_ATTACHED = 0x10,   /* the body is the next frame of the message */
     PACKET_CRITICAL_MASK = 0xf0,
     PACKET_CRITICAL_KNOWN = PACKET_ATTACHED,
@@ -92,7 +105,8 @@ struct packet {
     uint8_t status;
     uint8_t fate;
     uint8_t encoding;
-    uint32_t timeout; /* CALL: remaining ms; ERROR: retry after ms, 0 for no advice */
+    uint32_t timeout; /* CALL: remaining ms; ERROR: retry after ms, 0 for no advice; GRANT: parts;
+                         PROGRESS: how much is done, in thousandths */
     uint64_t id;
     struct bytes service;
     struct bytes method;

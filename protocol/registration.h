@@ -14,12 +14,37 @@ enum {
     REGISTRATION_TAGS_MAX = 64,
     REGISTRATION_TEXT_MAX = 4096,    /* bytes of a method's text, a signature, a tag or a version */
     REGISTRATION_SIZE_MAX = 1 << 20, /* bytes of the body: bounds what decoding may allocate */
+    REGISTRATION_WEIGHT = 100,       /* of a worker that says nothing */
+    REGISTRATION_WEIGHT_MAX = 10000,
+    REGISTRATION_STALL_MAX = 24 * 3600 * 1000, /* ms */
 };
+
+/* How the calls of a service are spread over its workers. X(NAME, word of files and packets) */
+#define BALANCE_TABLE(X)                                                                           \
+    X(UNSET, "")                                                                                   \
+    X(LEAST_LOADED, "least_loaded")                                                                \
+    X(ROUND_ROBIN, "round_robin")                                                                  \
+    X(RANDOM, "random")                                                                            \
+    X(STICKY, "sticky")
+
+enum balance {
+#define BALANCE_ENUM(name, text) BALANCE_##name,
+    BALANCE_TABLE(BALANCE_ENUM)
+#undef BALANCE_ENUM
+        BALANCE_COUNT,
+};
+
+/* "" for BALANCE_UNSET. */
+const char *balance_name(enum balance balance);
+
+/* False for a word that is none. */
+bool balance_of_name(enum balance *balance, const char *name);
 
 struct registration_method {
     char *name;
     char *signature; /* "" if not known */
     char *text;      /* "" if none */
+    uint32_t stall;  /* ms without a sign after which the handler counts as hanging; 0 for never */
     bool idempotent;
 };
 
@@ -35,7 +60,15 @@ struct registration {
     size_t tag_count;
     struct registration_method *methods;
     size_t method_count;
+    uint32_t weight; /* against other workers of the service; 0 means REGISTRATION_WEIGHT */
+    enum balance balance;
+    bool caller; /* wants to know who calls */
 };
+
+static inline uint32_t registration_weight(const struct registration *registration)
+{
+    return registration->weight == 0 ? REGISTRATION_WEIGHT : registration->weight;
+}
 
 void registration_fini(struct registration *registration);
 
@@ -45,8 +78,9 @@ size_t registration_memory(const struct registration *registration);
 /*
  * The body as MessagePack, for free():
  *   {"version": str, "tags": {str: str}, "methods":
- *    [{"name": str, "signature": str, "idempotent": bool, "text": str}, …]}
- * Texts, tags and lists that are empty are left out; unknown keys are ignored by the decoder.
+ *    [{"name": str, "signature": str, "idempotent": bool, "text": str, "stall": ms}, …],
+ *    "balance": str, "weight": int, "caller": bool}
+ * Texts, numbers that are the default, tags and lists that are empty are left out; unknown keys are ignored by the decoder.
  * TOO_LARGE over REGISTRATION_SIZE_MAX; names and bounds are otherwise for the decoder to check.
  */
 enum busbar_status registration_encode(const struct registration *registration, void **ret_data,

@@ -284,7 +284,7 @@ static void commands_have_the_numbers_and_names_of_the_document(void **state)
         {0x05, "GOAWAY"},     {0x06, "HEARTBEAT"},    {0x10, "REGISTER"}, {0x11, "REGISTERED"},
         {0x12, "DEREGISTER"}, {0x13, "DEREGISTERED"}, {0x14, "REFUSED"},  {0x15, "CREDIT"},
         {0x20, "CALL"},       {0x21, "REPLY"},        {0x22, "ERROR"},    {0x23, "CANCEL"},
-        {0x24, "RETURN"},
+        {0x24, "RETURN"},     {0x30, "PART"},         {0x31, "GRANT"},    {0x32, "PROGRESS"},
     };
     size_t named = 0;
     for (unsigned number = 0; number < 256; number++)

@@ -50,6 +50,14 @@ enum busbar_method_flags {
         1, /* may be executed twice: given to another worker if one is lost with it */
 };
 
+/* What is said of one call: BUSBAR_IDEMPOTENT, for that call alone, or any of these. */
+enum busbar_call_flags {
+    BUSBAR_ONEWAY = 2,   /* no result is wanted: the outcome is OK, maybe executed, as soon as the
+                            broker has the call, which then outlives this client */
+    BUSBAR_STREAM = 4,   /* the reply may come in parts */
+    BUSBAR_DETACHED = 8, /* within a handler: takes over nothing of the request that is handled */
+};
+
 typedef void busbar_free_fn(void *data, void *hint);
 
 /*
@@ -96,7 +104,9 @@ void busbar_body_release(struct busbar_body *body);
 
 /* All members may be 0 for the default; `reserved` must be. */
 struct busbar_client_options {
-    const char *broker;          /* endpoint; default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
+    const char *broker;          /* endpoint, or several with commas between them: the first that
+                                    can be reached is used, and the next when it is lost or drains;
+                                    default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
     uint32_t timeout_ms;         /* deadline of calls that name none; default 5000 */
     uint32_t connect_timeout_ms; /* how long calls wait for a broker that cannot be reached before
                                     they end as BROKER_LOST, not executed; default 800 */
@@ -121,15 +131,46 @@ void busbar_client_destroy(struct busbar_client **client);
  */
 typedef void busbar_reply_fn(struct busbar_reply **reply, void *context);
 
-/* One call. `service` and `method` are needed, all else may be 0; `reserved` must be. */
+/*
+ * A part of a reply that comes in parts: busbar_reply_data, _size, _encoding, _value, _id and
+ * _context read it. The callback owns it; what it leaves in `*part` is destroyed for it. A part that
+ * is destroyed makes room for another one, so who keeps parts stops their sender, and nobody else.
+ */
+typedef void busbar_part_fn(struct busbar_reply **part, void *context);
+
+/* How far a running call has come, as its handler tells. Borrowed until the callback returns. */
+struct busbar_progress {
+    uint64_t id;      /* of busbar_client_start */
+    int permille;     /* 0 to 1000; -1 if the handler does not know */
+    const char *text; /* "" for none */
+};
+typedef void busbar_progress_fn(const struct busbar_progress *progress, void *context);
+
+/*
+ * One call. `service` and `method` are needed, all else may be 0; `reserved` must be.
+ * Within a handler of a worker a call takes over from the request that is handled: its deadline, if
+ * that is earlier; its metadata, under what `metadata` says; its count of handlers passed, which
+ * ends circles as LOOP. BUSBAR_DETACHED takes over nothing but that count.
+ */
 struct busbar_call {
     const char *service;
     const char *method;
     struct busbar_body body;
-    uint32_t timeout_ms;       /* from now; 0: the client's default, so what is left of another
-                                  deadline must not be passed on when nothing is left of it */
+    uint32_t timeout_ms;         /* from now; 0: the client's default, so what is left of another
+                                    deadline must not be passed on when nothing is left of it */
+    unsigned flags;              /* BUSBAR_IDEMPOTENT and enum busbar_call_flags */
+    uint32_t wait_ms;            /* how long to wait for a service or method that nobody serves; 0:
+                                    the call ends at once as NO_SERVICE or NO_METHOD */
+    const char *key;             /* of a service balanced as `sticky`: calls of one key go to one
+                                    worker as long as it is there; 1 to 255 bytes; NULL for none */
+    const char *const *metadata; /* name, value, name, value, …, NULL: for the handler, and for
+                                    handlers it calls; at most 4000 bytes in all; NULL for none */
+    busbar_part_fn *part;        /* with BUSBAR_STREAM: is given the parts, where the callback of an
+                                    outcome would run; NULL: busbar_client_wait hands them over */
+    uint32_t window; /* with BUSBAR_STREAM: parts that may be under way or kept; 0: 16 */
+    busbar_progress_fn *progress;
     busbar_reply_fn *callback; /* start only: runs inside busbar_client_process, _wait or _call */
-    void *context;             /* for the callback, and readable from the reply */
+    void *context;             /* for the callbacks, and readable from the reply */
     void *reserved[4];
 };
 
@@ -145,6 +186,16 @@ enum busbar_status busbar_client_call(struct busbar_client *client, const struct
     __attribute__((warn_unused_result));
 
 /*
+ * Makes `count` calls together, in as few messages as hold them, and waits for all outcomes; each
+ * has its own. `replies` has room for as many and receives them in the order of `calls`, NULL where
+ * a call could not be made. Returns OK if all are, else the status of the first that is not.
+ */
+enum busbar_status busbar_client_call_many(struct busbar_client *client,
+                                           const struct busbar_call *calls, size_t count,
+                                           struct busbar_reply **replies)
+    __attribute__((warn_unused_result));
+
+/*
  * Starts a call and returns at once. Its outcome comes to the call's callback, which owns the
  * reply, or, without one, from busbar_client_wait. `ret_id`, if not NULL, receives a number for
  * busbar_client_cancel. Anything but OK means that no outcome will come: BAD_ARGUMENT,
@@ -157,8 +208,8 @@ enum busbar_status busbar_client_start(struct busbar_client *client, const struc
                                        uint64_t *ret_id) __attribute__((warn_unused_result));
 
 /*
- * Waits up to `timeout_ms` (0: not at all) for the outcome of any started call without callback,
- * and hands it over. NOTHING if none came in time, or none is outstanding. Returns OK when there is
+ * Waits up to `timeout_ms` (0: not at all) for the outcome of any started call without callback, or
+ * for a part of its reply (busbar_reply_is_part), and hands it over. NOTHING if none came in time, or none is outstanding. Returns OK when there is
  * a reply, whatever its own status is.
  */
 enum busbar_status busbar_client_wait(struct busbar_client *client, uint32_t timeout_ms,
@@ -191,27 +242,40 @@ enum busbar_status busbar_client_status(const struct busbar_client *client);
 enum busbar_fate busbar_client_fate(const struct busbar_client *client);
 const char *busbar_client_error(const struct busbar_client *client);
 
-/* The endpoint in use; borrowed. */
+/* The endpoint in use, or tried; one of the list. Borrowed until it changes. */
 const char *busbar_client_broker(const struct busbar_client *client);
 
-/* A reply: the one outcome of a call. It may outlive its client. */
+/* A reply: the one outcome of a call, or a part of its result. It may outlive its client. */
 enum busbar_status busbar_reply_status(const struct busbar_reply *reply);
 enum busbar_fate busbar_reply_fate(const struct busbar_reply *reply);
-/* Where the outcome comes from, as far as this side can tell; further values may follow, for parts
- * of what is BUSBAR_BY_BROKER now, so compare with BUSBAR_BY_CLIENT. */
+/* Who reported the outcome. */
 enum busbar_source {
     BUSBAR_BY_CLIENT =
-        0, /* this library: the broker has not answered. BROKER_LOST is then the loss of
-                             the client's own broker */
-    BUSBAR_BY_BROKER =
-        1, /* the broker sent it: its own answer, or one of a worker that it passed on.
-                             BROKER_LOST is then that of a call that the worker made itself */
+        0, /* this library. BROKER_LOST is then the loss of the client's own broker */
+    BUSBAR_BY_BROKER = 1,  /* the broker itself */
+    BUSBAR_BY_WORKER = 2,  /* the worker, but not the handler of the method */
+    BUSBAR_BY_HANDLER = 3, /* the handler; BROKER_LOST and the like are of a call that it made */
 };
 enum busbar_source busbar_reply_source(const struct busbar_reply *reply);
 /* What went wrong, for people; "" for OK. Borrowed. */
 const char *busbar_reply_error(const struct busbar_reply *reply);
 /* When to try again, in ms; 0 for no advice. */
 uint32_t busbar_reply_retry_after(const struct busbar_reply *reply);
+/*
+ * The workers that were given the call and lost with it, or had it when it ended; of an error only.
+ * They are numbered as `busbar describe` shows them.
+ */
+struct busbar_attempt {
+    uint64_t worker;
+    uint32_t ms; /* how long it had the call */
+};
+/* How many there are; the first `limit` of them are copied to `attempts`. */
+size_t busbar_reply_attempts(const struct busbar_reply *reply, struct busbar_attempt *attempts,
+                             size_t limit);
+/* The value of what the handler set under this name (busbar_request_set); NULL for nothing. */
+const char *busbar_reply_metadata(const struct busbar_reply *reply, const char *name);
+/* Is it a part, after which more follows, and not the outcome? */
+bool busbar_reply_is_part(const struct busbar_reply *reply);
 /* The body, borrowed; NULL and 0 unless the status is OK. */
 const void *busbar_reply_data(const struct busbar_reply *reply);
 size_t busbar_reply_size(const struct busbar_reply *reply);

@@ -31,6 +31,7 @@ extern "C" {
     X(16, DRAINING, "the peer is shutting down and takes no new work")                             \
     X(17, UNSUPPORTED, "the peer does not know this version, command or flag")                     \
     X(18, CONFLICT, "the name is already taken")                                                   \
+    X(19, LOOP, "the call came through too many handlers one after the other")                     \
     X(64, FORKED, "the handle was made before a fork and is unusable here")                        \
     X(65, NO_MEMORY, "out of memory")                                                              \
     X(66, BAD_ARGUMENT, "the library was called with a wrong argument")                            \

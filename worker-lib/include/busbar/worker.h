@@ -39,7 +39,9 @@ typedef void busbar_worker_log_fn(void *context, const char *level, const char *
 
 /* All members may be 0 for the default; `reserved` must be. */
 struct busbar_worker_options {
-    const char *broker;       /* endpoint; default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
+    const char *broker;       /* endpoint, or several with commas between them: services are
+                                 registered with every one of them; default: $BUSBAR_BROKER, else
+                                 BUSBAR_DEFAULT_BROKER */
     uint32_t threads;         /* handlers that run at once; default 1; BUSBAR_INLINE for none */
     uint32_t credit;          /* calls taken at once; default: adapted to the measured handler time,
                               so that about a millisecond of work waits here */
@@ -77,6 +79,14 @@ struct busbar_method {
     const char *signature; /* NULL if not told */
     const char *text;      /* one line for people; NULL for none */
     unsigned flags;        /* enum busbar_method_flags */
+    uint32_t stall_ms;     /* a handler that gives no sign for so long (an answer, a part, progress)
+                              counts as hanging, and its call ends as TIMEOUT; 0: its deadline alone
+                              ends it */
+};
+
+/* What is said of a service. */
+enum busbar_service_flags {
+    BUSBAR_TELL_CALLER = 1, /* requests tell who calls: busbar_request_caller */
 };
 
 /* Copied by busbar_worker_register. */
@@ -91,6 +101,11 @@ struct busbar_service {
      * on a thread of the worker, or the one that destroys it or answers its last request. It must
      * not use the worker. NULL: nobody is told. */
     void (*context_free)(void *context);
+    unsigned flags;      /* enum busbar_service_flags */
+    uint32_t weight;     /* 1 to 10000, against other workers of the service; 0 is 100 */
+    const char *balance; /* "least_loaded", "round_robin", "random" or "sticky"; what the broker's
+                            own file says comes before it, and of several workers the one that was
+                            first; NULL: least_loaded */
     void *reserved[4];
 };
 
@@ -165,6 +180,50 @@ uint32_t busbar_request_remaining(const struct busbar_request *request);
 /* True once the caller has cancelled, the deadline has passed or the session is over. */
 bool busbar_request_cancelled(const struct busbar_request *request);
 
+/* The value that the caller, or the caller of its handler, put under this name; NULL for none. */
+const char *busbar_request_metadata(const struct busbar_request *request, const char *name);
+/* All of them, one after the other, from index 0; false when there is none any more. */
+bool busbar_request_metadata_at(const struct busbar_request *request, size_t index,
+                                const char **name, const char **value);
+/* Handlers that this call came through before this one. */
+unsigned busbar_request_hops(const struct busbar_request *request);
+/* True if the caller waits for no result: what is replied goes nowhere. */
+bool busbar_request_is_oneway(const struct busbar_request *request);
+
+/* Who calls, as the broker knows it. */
+struct busbar_caller {
+    uint64_t session;     /* number of its session with this broker */
+    uint8_t instance[16]; /* random, the same as long as the calling program lives */
+    const char *name;     /* as authenticated; "" without authentication */
+};
+/* False without BUSBAR_TELL_CALLER. */
+bool busbar_request_caller(const struct busbar_request *request, struct busbar_caller *ret);
+
+/* Goes back with the answer, for busbar_reply_metadata; before it is given. TOO_LARGE over 4000
+ * bytes in all, BAD_ARGUMENT without a name or for one of more than 255 bytes. */
+enum busbar_status busbar_request_set(struct busbar_request *request, const char *name,
+                                      const char *value);
+
+/*
+ * Tells the caller how far the handler has come (0 to 1000; -1 if it does not know), with a line for
+ * people or NULL; it also shows that the handler does not hang. May get lost where the caller does
+ * not read. CANCELLED if nobody waits any more.
+ */
+enum busbar_status busbar_request_progress(struct busbar_request *request, int permille,
+                                           const char *text);
+
+/*
+ * Sends a part of the result; the body is taken, on failure too. The answer ends the parts, and
+ * what it has is the last of the result. If the caller has not read enough of those before, this
+ * waits: until there is room, or the caller, the deadline or the session is gone (CANCELLED); but
+ * with BUSBAR_INLINE, or outside of a handler, it returns BUSY instead. UNSUPPORTED if the caller
+ * takes no parts; RESULT_TOO_LARGE for one over the body limit.
+ */
+enum busbar_status busbar_request_part(struct busbar_request *request, struct busbar_body body)
+    __attribute__((warn_unused_result));
+/* How many parts may be sent without waiting; 0 also if the caller takes none. */
+uint32_t busbar_request_window(const struct busbar_request *request);
+
 /* Takes the request out of the handler's hands, to be answered later. */
 struct busbar_request *busbar_request_keep(struct busbar_request **request);
 
@@ -178,7 +237,7 @@ enum busbar_status busbar_request_reply(struct busbar_request **request, struct 
  * Answers with a failure; takes the request. The caller gets these statuses as they are:
  *   executed        APP_ERROR, the application's own errors; RESULT_TOO_LARGE
  *   not executed    BAD_REQUEST, NO_METHOD, EXPIRED: refused before anything was done. NO_SERVICE,
- *                   NO_MEMBERS, BUSY, DENIED, TOO_LARGE, DRAINING: of the one call that the handler
+ *                   NO_MEMBERS, BUSY, DENIED, TOO_LARGE, DRAINING, LOOP: of the one call that the handler
  *                   made for this one, and the handler did nothing else
  *   maybe executed  TIMEOUT, CANCELLED, and WORKER_LOST, BROKER_LOST, POISONED of such a call
  * Any other status is sent as APP_ERROR, executed. The text is copied, at most 4096 bytes of it.
