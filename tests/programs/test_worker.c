@@ -135,21 +135,21 @@ static void die(struct busbar_request **request, void *context)
 }
 
 static const struct busbar_method methods[] = {
-    {"echo", echo, NULL, "the same back", BUSBAR_IDEMPOTENT},
-    {"echo_once", told_echo, NULL, "the same back, told on stdout", 0},
-    {"again", told_echo, NULL, "as echo_once, but idempotent", BUSBAR_IDEMPOTENT},
-    {"sleep", sleep_long, NULL, "sleeps some ms", 0},
-    {"sleep_again", sleep_long, NULL, "sleeps some ms", BUSBAR_IDEMPOTENT},
-    {"fail", fail, NULL, NULL, 0},
-    {"refuse", refuse, NULL, NULL, 0},
-    {"report", report, NULL, "fails with a status, told on stdout", BUSBAR_IDEMPOTENT},
-    {"large", large, NULL, NULL, 0},
-    {"pid", pid, NULL, NULL, 0},
-    {"hello", hello, ">s", NULL, 0},
-    {"typed", echo, "biuldfsyasv>v", "its arguments back", 0},
-    {"pow", echo, "dd>v", NULL, 0},
-    {"die", die, NULL, NULL, 0},
-    {"die_again", die, NULL, NULL, BUSBAR_IDEMPOTENT},
+    {"echo", echo, NULL, "the same back", BUSBAR_IDEMPOTENT, 0},
+    {"echo_once", told_echo, NULL, "the same back, told on stdout", 0, 0},
+    {"again", told_echo, NULL, "as echo_once, but idempotent", BUSBAR_IDEMPOTENT, 0},
+    {"sleep", sleep_long, NULL, "sleeps some ms", 0, 0},
+    {"sleep_again", sleep_long, NULL, "sleeps some ms", BUSBAR_IDEMPOTENT, 0},
+    {"fail", fail, NULL, NULL, 0, 0},
+    {"refuse", refuse, NULL, NULL, 0, 0},
+    {"report", report, NULL, "fails with a status, told on stdout", BUSBAR_IDEMPOTENT, 0},
+    {"large", large, NULL, NULL, 0, 0},
+    {"pid", pid, NULL, NULL, 0, 0},
+    {"hello", hello, ">s", NULL, 0, 0},
+    {"typed", echo, "biuldfsyasv>v", "its arguments back", 0, 0},
+    {"pow", echo, "dd>v", NULL, 0, 0},
+    {"die", die, NULL, NULL, 0, 0},
+    {"die_again", die, NULL, NULL, BUSBAR_IDEMPOTENT, 0},
 };
 
 static void *announce(void *context)

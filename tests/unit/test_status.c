@@ -29,7 +29,7 @@ static void success_is_zero(void **state)
 static void codes_outside_the_table_are_unknown(void **state)
 {
     (void)state;
-    static const int codes[] = {-1, 19, 63, 70, 255, 65536};
+    static const int codes[] = {-1, 20, 63, 70, 255, 65536};
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
         assert_string_equal(busbar_status_name((enum busbar_status)codes[i]), "UNKNOWN");
         assert_non_null(busbar_status_text((enum busbar_status)codes[i]));
