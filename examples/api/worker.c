@@ -84,8 +84,8 @@ static void happy_birthday(struct busbar_request **request, void *context)
 int main(int argc, char **argv)
 {
     static const struct busbar_method methods[] = {
-        {"get_data", get_data, "s>s", "repeats what it is given", BUSBAR_IDEMPOTENT},
-        {"happy_birthday", happy_birthday, "s>as", "the song, four lines", BUSBAR_IDEMPOTENT},
+        {"get_data", get_data, "s>s", "repeats what it is given", BUSBAR_IDEMPOTENT, 0},
+        {"happy_birthday", happy_birthday, "s>as", "the song, four lines", BUSBAR_IDEMPOTENT, 0},
     };
     long milliseconds = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
     const struct busbar_service greeter = {
