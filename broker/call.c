@@ -79,6 +79,14 @@ void call_table_put(struct call_table *table, struct call *call)
     call->state = CALL_FREE;
     call->attempts = 0;
     call->idempotent = false;
+    call->idempotent_by_client = false;
+    call->is_oneway = false;
+    call->is_stream = false;
+    call->is_streamed = false;
+    call->is_waiting = false;
+    call->window = 0;
+    call->wait_until = 0;
+    call->stall = 0;
     call->client = NULL;
     call->worker = NULL;
     call->method = NULL;
@@ -97,6 +105,16 @@ struct call *call_table_find(const struct call_table *table, uint64_t id)
     if (call->state == CALL_FREE || call->generation != id >> CALL_SLOT_BITS)
         return NULL;
     return call;
+}
+
+uint32_t call_table_slots(const struct call_table *table)
+{
+    return (uint32_t)(table->chunk_count << CHUNK_BITS);
+}
+
+struct call *call_table_at(const struct call_table *table, uint32_t slot)
+{
+    return &table->chunks[slot >> CHUNK_BITS][slot & (CHUNK_CALLS - 1)];
 }
 
 struct kept *kept_new(const struct packet *packet, struct blob *attached)

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/wheel.h"
+#include "protocol/metadata.h"
 #include "protocol/packet.h"
 
 struct blob;
@@ -20,6 +21,7 @@ struct peer;
 enum {
     CALL_SLOT_BITS = 24,
     CALL_SLOTS_MAX = 1 << CALL_SLOT_BITS,
+    CALL_ATTEMPTS_TOLD = 4, /* that an error lists; of more, the last of these is the last one */
 };
 
 enum call_state {
@@ -42,19 +44,32 @@ struct call {
     uint8_t state;
     uint8_t attempts; /* times given to a worker and not returned by it */
     uint8_t encoding;
-    bool idempotent; /* as the worker that has it declared the method */
+    bool idempotent; /* by its client's word, or that of the worker that has it */
+    bool idempotent_by_client;
+    bool is_oneway;   /* its client has its outcome already */
+    bool is_stream;   /* its client takes parts */
+    bool is_streamed; /* and has been sent one: nobody else may begin anew */
+    bool is_waiting;  /* counted in router.waiting */
+    uint32_t window;  /* parts that its worker may still send */
     uint64_t generation;
     uint64_t client_id;
     struct peer *client; /* NULL once abandoned */
     struct peer *worker; /* NULL while queued */
     struct method *method;
-    struct kept *kept;        /* while queued, and while running if idempotent; else NULL */
-    struct list of_client;    /* peer.calls */
-    struct list place;        /* lane.calls or peer.running */
-    struct lane *lane;        /* while queued */
-    uint64_t sequence;        /* order of arrival, for the backlog */
+    struct kept *kept;      /* while queued, and while running if idempotent; else NULL */
+    struct list of_client;  /* peer.calls */
+    struct list place;      /* lane.calls or peer.running */
+    struct lane *lane;      /* while queued */
+    uint64_t sequence;      /* order of arrival, for the backlog */
+    uint64_t deadline;      /* ms, as all of these */
+    uint64_t queued_at;     /* when it began to wait in the backlog */
+    uint64_t wait_until;    /* how long it waits for somebody to serve it; 0: not at all */
+    uint64_t dispatched_at; /* when its worker was given it */
+    uint64_t sign_at;       /* when its worker gave the last sign of working on it */
+    uint32_t stall;         /* for how long that may be; 0: for ever */
+    struct metadata_attempt tried[CALL_ATTEMPTS_TOLD];
     struct map_node by_id;    /* peer.by_id, if that is in use */
-    struct wheel_timer timer; /* the deadline */
+    struct wheel_timer timer; /* the next of these moments: router_time.c */
     struct call *next_free;
 };
 
@@ -83,6 +98,10 @@ static inline uint64_t call_id(const struct call *call)
 
 /* The call a worker-side id names, or NULL if it is over or never was. */
 struct call *call_table_find(const struct call_table *table, uint64_t id);
+
+/* All slots, free ones too, for what has to look at every call. */
+uint32_t call_table_slots(const struct call_table *table);
+struct call *call_table_at(const struct call_table *table, uint32_t slot);
 
 /* Copies what a request must be kept by; NULL when out of memory. */
 struct kept *kept_new(const struct packet *packet, struct blob *attached);

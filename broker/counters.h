@@ -19,8 +19,20 @@
     X(outcome_timeout, "calls whose deadline passed while a worker had them")                      \
     X(outcome_cancelled, "calls cancelled by their client")                                        \
     X(outcome_abandoned, "calls whose client went away")                                           \
+    X(outcome_oneway, "oneway calls accepted")                                                     \
+    X(outcome_loop, "calls refused: they came through too many handlers")                          \
+    X(outcome_stalled, "calls whose worker gave no sign of working on them")                       \
+    X(outcome_broken, "calls whose worker sent what it must not")                                  \
     X(outcome_worker_lost, "calls lost with their worker")                                         \
     X(outcome_poisoned, "idempotent calls lost with as many workers as are tried")                 \
+    X(oneway_done, "oneway calls that their worker answered with a reply")                         \
+    X(oneway_failed, "oneway calls that ended otherwise")                                          \
+    X(hopeless, "calls that expired in a queue with too little time left")                         \
+    X(retries_spared, "repetitions not made, since there were too many")                           \
+    X(waited, "calls that waited for somebody to serve them")                                      \
+    X(parts, "parts of results passed on")                                                         \
+    X(progress, "reports of progress passed on")                                                   \
+    X(progress_dropped, "reports of progress not passed on, since much was due to the client")     \
     X(bus_calls, "calls to the bus itself")                                                        \
     X(dispatched, "calls given to a worker, repetitions included")                                 \
     X(queued, "calls that had to wait for a worker")                                               \

@@ -8,9 +8,12 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "protocol/metadata.h"
 
 struct peer {
-    uint64_t number; /* in this run of the broker; for people */
+    uint64_t number;                          /* in this run of the broker; for people */
+    uint8_t instance[METADATA_INSTANCE_SIZE]; /* of its HELLO */
+    const char *name;                         /* as authenticated; NULL without */
 
     /* As a client. */
     struct list calls;   /* struct call.of_client: made and without outcome */
@@ -18,6 +21,7 @@ struct peer {
     uint32_t call_count; /* length of calls */
     struct list flows;   /* struct flow.of_client */
     size_t kept_bytes;   /* request bytes kept for its calls */
+    bool congested;      /* much is due to it: what can be done without is not sent */
 
     /* As a worker. */
     struct list running; /* struct call.place: given to it and not answered */

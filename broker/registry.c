@@ -90,6 +90,9 @@ static struct service *service_new(struct registry *registry, struct bytes name)
         return NULL;
     memcpy(service->name, name.data, name.size);
     service->name_size = name.size;
+    service->rule = rules_find(registry->rules, registry->rule_count, name);
+    service->budget = registry->budget;
+    service->balance = service->rule != NULL ? service->rule->balance : BALANCE_UNSET;
     list_init(&service->exports);
     list_init(&service->flows);
     map_insert(&registry->services, &service->by_name,
@@ -169,13 +172,34 @@ void method_unref(struct registry *registry, struct method *method)
     service_collect(registry, service);
 }
 
-static bool method_add_provider(struct method *method, struct export *export, bool idempotent)
+struct method *registry_await_method(struct registry *registry, struct bytes service,
+                                     struct bytes name)
+{
+    struct method *method = method_find(registry, service, name);
+    struct service *owner = registry_find_service(registry, service);
+    if (method != NULL)
+        return method;
+    if (owner == NULL)
+        owner = service_new(registry, service);
+    if (owner == NULL)
+        return NULL;
+    method = method_new(registry, owner, name);
+    if (method == NULL)
+        service_collect(registry, owner);
+    return method;
+}
+
+static bool method_add_provider(struct method *method, struct export *export,
+                                const struct registration_method *told)
 {
     size_t count = method->provider_count;
     struct provider *providers = realloc(method->providers, (count + 1) * sizeof(struct provider));
     if (providers == NULL)
         return false;
-    providers[count] = (struct provider){.export = export, .idempotent = idempotent};
+    providers[count] = (struct provider){.export = export,
+                                         .idempotent = told->idempotent,
+                                         .stall = told->stall,
+                                         .weight = registration_weight(&export->registration)};
     method->providers = providers;
     method->provider_count++;
     return true;
@@ -186,6 +210,7 @@ static void method_remove_provider(struct method *method, const struct export *e
     for (size_t i = 0; i < method->provider_count; i++) {
         if (method->providers[i].export == export) {
             method->provider_count--;
+            method->draining_count -= export->draining;
             memmove(&method->providers[i], &method->providers[i + 1],
                     (method->provider_count - i) * sizeof(struct provider));
             return;
@@ -217,7 +242,7 @@ static bool export_add_method(struct registry *registry, struct export *export, 
         export->offers = offers;
         export->offer_words = words;
     }
-    if (!method_add_provider(method, export, told->idempotent)) {
+    if (!method_add_provider(method, export, told)) {
         method_unref(registry, method);
         return false;
     }
@@ -225,6 +250,26 @@ static bool export_add_method(struct registry *registry, struct export *export, 
     export->offers[method->index / 64] |= UINT64_C(1) << (method->index % 64);
     export->methods[position] = method;
     return true;
+}
+
+/* The rule's word, else that of the first registration which says one. */
+static void service_settle_balance(struct service *service)
+{
+    service->balance = service->rule != NULL ? service->rule->balance : BALANCE_UNSET;
+    LIST_EACH(node, &service->exports) {
+        if (service->balance != BALANCE_UNSET)
+            return;
+        service->balance = CONTAINER_OF(node, struct export, of_service)->registration.balance;
+    }
+}
+
+void export_drain(struct export *export, bool drain)
+{
+    if (export->draining == drain)
+        return;
+    export->draining = drain;
+    for (size_t i = 0; i < export->registration.method_count; i++)
+        export->methods[i]->draining_count += drain ? (size_t)1 : (size_t)-1;
 }
 
 void registry_withdraw(struct export *export)
@@ -238,6 +283,7 @@ void registry_withdraw(struct export *export)
         if (export->methods[i] != NULL)
             method_remove_provider(export->methods[i], export);
     }
+    service_settle_balance(export->service);
 }
 
 void export_destroy(struct registry *registry, struct export **export)
@@ -253,6 +299,16 @@ void export_destroy(struct registry *registry, struct export **export)
     free(gone->methods);
     free(gone->offers);
     free(gone);
+}
+
+/* With a key that all brokers have, so that each sends the calls of one key to the same worker. */
+static uint64_t identity_of(const struct peer *worker)
+{
+    static const struct siphash_key KEY = {0};
+    static const uint8_t NONE[METADATA_INSTANCE_SIZE] = {0};
+    if (memcmp(worker->instance, NONE, sizeof NONE) == 0)
+        return siphash(&KEY, &worker->number, sizeof worker->number);
+    return siphash(&KEY, worker->instance, sizeof worker->instance);
 }
 
 struct export *registry_add(struct registry *registry, struct peer *worker, struct bytes name,
@@ -276,12 +332,14 @@ struct export *registry_add(struct registry *registry, struct peer *worker, stru
     export->registration = *registration;
     *registration = (struct registration){0};
     export->methods = methods;
+    export->identity = identity_of(worker);
     export->bytes = sizeof *export + sizeof *service + registration_memory(&export->registration);
     list_append(&worker->exports, &export->of_worker);
     list_append(&service->exports, &export->of_service);
     worker->export_count++;
     worker->export_bytes += export->bytes;
     service->export_count++;
+    service_settle_balance(service);
     for (size_t i = 0; i < export->registration.method_count; i++) {
         if (!export_add_method(registry, export, i)) {
             registry_withdraw(export);

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/siphash.h"
+#include "broker/rules.h"
 #include "protocol/packet.h"
 #include "protocol/registration.h"
 
@@ -20,7 +21,14 @@ struct peer;
 /* A worker that offers a method. */
 struct provider {
     struct export *export;
+    uint32_t weight;
+    uint32_t stall; /* ms; 0 for never */
+    int64_t turn;   /* of the weighted round robin */
     bool idempotent;
+};
+
+enum {
+    METHOD_NEEDED_UNIT = 16,
 };
 
 /* Lives while a worker offers it or a call refers to it. */
@@ -31,14 +39,16 @@ struct method {
     size_t references;
     struct provider *providers;
     size_t provider_count;
-    size_t
-        next; /* where the search for the least loaded worker starts, so that equals take turns */
+    size_t draining_count; /* of those: gets no calls */
+    size_t next;     /* where the search for the least loaded worker starts: equals take turns */
+    uint32_t needed; /* ms / METHOD_NEEDED_UNIT from dispatch to answer, lately, rather too few */
+    uint64_t answered_at; /* ms: when that was learnt last */
     uint8_t service_size;
     uint8_t method_size;
     char names[]; /* service, method, without NUL */
 };
 
-/* Lives while it has methods. */
+/* Lives while it has methods. One without exports is there for calls that wait for some. */
 struct service {
     struct map_node by_name;
     struct list exports; /* export.of_service */
@@ -49,6 +59,9 @@ struct service {
     size_t queued;       /* calls in the backlog */
     size_t queued_bytes;
     size_t running;
+    const struct service_rule *rule; /* what the configuration says of it; NULL for nothing */
+    enum balance balance;
+    uint32_t budget; /* hundredths of repetitions that may be made after losses of workers */
     size_t name_size;
     char name[]; /* NUL-terminated */
 };
@@ -65,6 +78,8 @@ struct export
     struct method **methods; /* in the order of the registration */
     uint64_t *offers;        /* a bit per method.index */
     size_t offer_words;
+    uint64_t identity; /* of the worker, the same at each of its sessions: for sticky calls */
+    bool draining;     /* gets no calls */
 };
 
 struct registry {
@@ -72,14 +87,22 @@ struct registry {
     struct map services;
     struct map methods;
     struct method *recent; /* found last: calls of one method come in runs */
+    const struct service_rule *rules;
+    size_t rule_count;
+    uint32_t budget; /* of a new service */
 };
 
 bool registry_init(struct registry *registry);
 void registry_fini(struct registry *registry);
 
-/* NULL if no call can be routed: no worker offers the method (now). */
+/* NULL if no worker offers the method (now). */
 struct method *registry_find_method(struct registry *registry, struct bytes service,
                                     struct bytes method);
+
+/* The method, made if need be, although nobody offers it: for a call that waits for it and refers to
+ * it from now on. The names were checked. NULL when out of memory. */
+struct method *registry_await_method(struct registry *registry, struct bytes service,
+                                     struct bytes method);
 
 struct service *registry_find_service(const struct registry *registry, struct bytes name);
 
@@ -96,6 +119,9 @@ void registry_withdraw(struct export *export);
 /* Frees a withdrawn export, and what nobody refers to any more. */
 void export_destroy(struct registry *registry, struct export **export);
 
+/* Lets an export get no calls, or get them again. */
+void export_drain(struct export *export, bool drain);
+
 /* The worker's export of a service, or NULL. */
 struct export *registry_find_export(const struct peer *worker, const struct service *service);
 
@@ -105,6 +131,12 @@ static inline void method_ref(struct method *method)
 }
 
 void method_unref(struct registry *registry, struct method *method);
+
+/* Does anybody offer it who is not draining? */
+static inline bool method_is_open(const struct method *method)
+{
+    return method->provider_count > method->draining_count;
+}
 
 static inline bool export_offers(const struct export *export, const struct method *method)
 {

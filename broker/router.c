@@ -1,39 +1,50 @@
-/* How a call begins: admitted, given to the least loaded worker, or queued. */
+/* The router as a whole, and how a call begins: checked, and given a place. */
 #include "broker/router.h"
 
-#include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/blob.h"
-#include "broker/router_end.h"
+#include "base/random.h"
+#include "broker/router_calls.h"
 #include "protocol/name.h"
+
+enum {
+    WINDOW_STANDARD = 16, /* parts, of a stream whose client says nothing */
+    WINDOW_MAX = 1 << 20,
+    BUDGET_UNIT = 100,    /* of service.budget: a repetition */
+    RETRY_AFTER_MS = 100, /* advice where nothing is known of how long it will take */
+};
 
 bool router_init(struct router *router, const struct router_limits *limits,
                  const struct router_sink *sink, uint64_t now)
 {
-    *router = (struct router){.limits = *limits, .sink = *sink};
+    *router = (struct router){.limits = *limits, .sink = *sink, .random = random_u64()};
     if (!registry_init(&router->registry))
         return false;
     if (!backlog_init(&router->backlog)) {
         registry_fini(&router->registry);
         return false;
     }
+    router->registry.rules = limits->rules;
+    router->registry.rule_count = limits->rule_count;
+    router->registry.budget = limits->retry_reserve * BUDGET_UNIT;
     wheel_init(&router->wheel, now);
     list_init(&router->paced);
-    return call_table_init(&router->calls);
+    return router_peer_init(router, &router->house) && call_table_init(&router->calls);
 }
 
 void router_fini(struct router *router)
 {
+    router_peer_fini(router, &router->house, router->wheel.now);
     call_table_fini(&router->calls);
     backlog_fini(&router->backlog);
     registry_fini(&router->registry);
 }
 
+/* The house is the first, with the number 0, so that numbers of workers begin with 1. */
 bool router_peer_init(struct router *router, struct peer *peer)
 {
-    *peer = (struct peer){.number = ++router->peers, .credit = 1};
+    *peer = (struct peer){.number = router->peers++, .credit = 1};
     list_init(&peer->calls);
     list_init(&peer->flows);
     list_init(&peer->running);
@@ -42,172 +53,143 @@ bool router_peer_init(struct router *router, struct peer *peer)
     return true;
 }
 
-/* The least loaded of the workers that offer the method and take more; equals take turns. */
-static const struct provider *method_pick(struct method *method, const struct peer *except,
-                                          uint64_t now)
+void router_settle(struct router *router, uint64_t until)
 {
-    const struct provider *best = NULL;
-    size_t count = method->provider_count;
-    size_t at = method->next < count ? method->next : 0;
-    size_t best_at = 0;
-    uint32_t least = UINT32_MAX;
-    for (size_t i = 0; i < count && least > 0; i++) {
-        const struct peer *worker = method->providers[at].export->worker;
-        if (worker != except && worker->load < least && peer_has_credit(worker, now)) {
-            least = worker->load;
-            best = &method->providers[at];
-            best_at = at;
-        }
-        if (++at == count)
-            at = 0;
+    router->settle_until = until;
+}
+
+/* Why a call cannot be routed: a name outside the grammar, no such service, or no such method. */
+static void router_refuse_name(struct router *router, struct peer *client,
+                               const struct packet *packet)
+{
+    struct bytes service = packet->service;
+    struct bytes method = packet->method;
+    const struct service *found = registry_find_service(&router->registry, service);
+    char text[512];
+    struct outcome outcome = {.text = text};
+    if (!name_is_service((const char *)service.data, service.size) ||
+        !name_is_method((const char *)method.data, method.size)) {
+        outcome.status = BUSBAR_BAD_REQUEST;
+        outcome.text = "the name of the service or method is outside the grammar";
+        outcome.counter = &router->counters->outcome_bad_request;
+    } else if (found == NULL || list_is_empty(&found->exports)) {
+        outcome.status = BUSBAR_NO_SERVICE;
+        outcome.counter = &router->counters->outcome_no_service;
+        snprintf(text, sizeof text, "nobody exports the service '%.*s'", (int)service.size,
+                 (const char *)service.data);
+    } else {
+        outcome.status = BUSBAR_NO_METHOD;
+        outcome.counter = &router->counters->outcome_no_method;
+        snprintf(text, sizeof text, "no worker of '%.*s' offers the method '%.*s'",
+                 (int)service.size, (const char *)service.data, (int)method.size,
+                 (const char *)method.data);
     }
-    if (best != NULL)
-        method->next = best_at + 1;
-    return best;
+    router_refuse(router, client, packet->id, &outcome);
 }
 
-/* Notes whose call the worker is given, and paces it if a light client meets a flood there. */
-static void worker_pace(struct router *router, struct peer *worker, const struct peer *client)
+/* The metadata that are for the broker, in one walk; of a key that comes twice the first counts. */
+static void wishes_read(struct wishes *wishes, struct bytes metadata)
 {
-    if (client->number != worker->last_client &&
-        (uint64_t)client->call_count * PEER_PACE_SHARE < worker->last_count) {
-        worker->paced_until = router->wheel.now + PEER_PACE_MS;
-        list_remove(&worker->paced);
-        list_append(&router->paced, &worker->paced);
-    }
-    worker->last_client = client->number;
-    worker->last_count = client->call_count;
+    *wishes = (struct wishes){.window = WINDOW_STANDARD};
+    if (metadata.size == 0)
+        return;
+    (void)metadata_find_number(metadata, METADATA_WAIT, 4, &wishes->wait);
+    (void)metadata_find_number(metadata, METADATA_WINDOW, 4, &wishes->window);
+    (void)metadata_find_number(metadata, METADATA_HOPS, 1, &wishes->hops);
+    (void)metadata_find(metadata, METADATA_KEY, &wishes->key);
+    if (wishes->window > WINDOW_MAX)
+        wishes->window = WINDOW_MAX;
 }
 
-/* Gives the call to the worker; `packet` holds metadata and body. */
-static void call_dispatch(struct router *router, struct call *call, const struct provider *provider,
-                          struct packet packet, struct blob *attached)
+/* An arriving call, and what was found out about it. */
+struct arriving {
+    struct peer *client;
+    const struct packet *packet;
+    struct wishes wishes;
+};
+
+__attribute__((format(printf, 5, 6))) static bool object(struct router *router,
+                                                         const struct arriving *arriving,
+                                                         enum busbar_status status,
+                                                         uint64_t *counter, const char *format, ...)
 {
-    struct peer *worker = provider->export->worker;
-    call->state = CALL_RUNNING;
-    call->worker = worker;
-    call->idempotent = provider->idempotent;
-    call->attempts++;
-    worker->load++;
-    call->method->service->running++;
-    list_append(&worker->running, &call->place);
-    worker_pace(router, worker, call->client);
-    packet.command = PACKET_CALL;
-    packet.id = call_id(call);
-    packet.flags = (uint8_t)((provider->idempotent ? PACKET_IDEMPOTENT : 0) |
-                             (attached != NULL ? PACKET_ATTACHED : 0));
-    packet.status = 0;
-    packet.fate = 0;
-    router->counters->dispatched++;
-    router->sink.send(router->sink.context, worker, &packet, attached);
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    router_refuse(router, arriving->client, arriving->packet->id,
+                  &(struct outcome){.status = status,
+                                    .text = text,
+                                    .counter = counter,
+                                    .retry_after = status == BUSBAR_BUSY ? RETRY_AFTER_MS : 0});
+    return false;
 }
 
-/* The request as it was kept, with the time that is left. */
-static struct packet call_packet(const struct call *call, uint64_t now)
+/* Refuses what is wrong with a call whatever its name is. */
+static bool router_admit(struct router *router, const struct arriving *arriving)
 {
-    const struct kept *kept = call->kept;
-    uint64_t due = call->timer.due;
-    struct packet packet = {
-        .encoding = call->encoding,
-        .timeout = (uint32_t)(due > now ? due - now : 0),
-        .service = method_service(call->method),
-        .method = method_name(call->method),
-        .metadata = {.data = kept->data, .size = kept->metadata_size},
-        .body = {.data = kept->data + kept->metadata_size, .size = kept->body_size},
-    };
-    if (kept->attached != NULL)
-        packet.body = (struct bytes){.data = kept->attached->data, .size = kept->attached->size};
-    return packet;
-}
-
-/* Gives a kept call to a worker and lets go of the bytes unless it may be repeated. */
-static void call_dispatch_kept(struct router *router, struct call *call,
-                               const struct provider *provider, uint64_t now)
-{
-    call_dispatch(router, call, provider, call_packet(call, now), call->kept->attached);
-    if (!call->idempotent)
-        call_release_kept(call);
-}
-
-static bool call_keep(struct call *call, const struct packet *packet, struct blob *attached)
-{
-    call->kept = kept_new(packet, attached);
-    if (call->kept == NULL)
-        return false;
-    call->client->kept_bytes += kept_size(call->kept);
+    const struct router_limits *limits = &router->limits;
+    const struct packet *packet = arriving->packet;
+    struct counters *counters = router->counters;
+    if (router->draining)
+        return object(router, arriving, BUSBAR_DRAINING, &counters->outcome_draining,
+                      "the broker is stopping");
+    if (packet->timeout == PACKET_TIMEOUT_NONE)
+        return object(router, arriving, BUSBAR_BAD_REQUEST, &counters->outcome_bad_request,
+                      "a call needs a deadline");
+    if (packet->body.size > limits->body_limit)
+        return object(router, arriving, BUSBAR_TOO_LARGE, &counters->outcome_too_large,
+                      "the body has %zu bytes, the limit is %llu", packet->body.size,
+                      (unsigned long long)limits->body_limit);
+    if (limits->hops != 0 && arriving->wishes.hops > limits->hops)
+        return object(router, arriving, BUSBAR_LOOP, &counters->outcome_loop,
+                      "the call came through %llu handlers, the limit is %u",
+                      (unsigned long long)arriving->wishes.hops, limits->hops);
+    if (limits->client_calls != 0 && arriving->client->call_count >= limits->client_calls)
+        return object(router, arriving, BUSBAR_BUSY, &counters->outcome_busy,
+                      "this client has %u calls under way, the limit is %llu",
+                      arriving->client->call_count, (unsigned long long)limits->client_calls);
     return true;
 }
 
-static bool backlog_has_room(const struct router *router, const struct call *call)
+/* The method if somebody serves it, or if the call waits for that; NULL after a refusal. */
+static struct method *router_method(struct router *router, const struct arriving *arriving,
+                                    uint64_t now)
 {
-    const struct service *service = call->method->service;
-    return service->queued < router->limits.queue_calls &&
-           service->queued_bytes < router->limits.queue_bytes &&
-           call->client->kept_bytes < router->limits.retained_bytes;
-}
-
-static void call_queue(struct router *router, struct call *call, const struct packet *packet,
-                       struct blob *attached)
-{
-    if (!backlog_has_room(router, call) || !call_keep(call, packet, attached) ||
-        !backlog_add(&router->backlog, call)) {
-        call_refuse_busy(router, call);
-        return;
+    const struct packet *packet = arriving->packet;
+    struct bytes service = packet->service;
+    struct bytes name = packet->method;
+    struct method *method = registry_find_method(&router->registry, service, name);
+    if (method != NULL && method_is_open(method))
+        return method;
+    if (method != NULL) {
+        object(router, arriving, BUSBAR_DRAINING, &router->counters->outcome_draining,
+               "all workers that offer '%.*s.%.*s' are drained", (int)service.size,
+               (const char *)service.data, (int)name.size, (const char *)name.data);
+        return NULL;
     }
-    call->state = CALL_QUEUED;
-    router->counters->queued++;
-}
-
-/* A call whose bytes are kept and which is in no list looks for a worker other than `except`. */
-void call_place_again(struct router *router, struct call *call, const struct peer *except,
-                      uint64_t now)
-{
-    const struct provider *provider = method_pick(call->method, except, now);
-    if (provider != NULL) {
-        call_dispatch_kept(router, call, provider, now);
-        return;
+    if ((arriving->wishes.wait == 0 && now >= router->settle_until) ||
+        !name_is_service((const char *)service.data, service.size) ||
+        name_is_reserved((const char *)service.data, service.size) ||
+        !name_is_method((const char *)name.data, name.size)) {
+        router_refuse_name(router, arriving->client, packet);
+        return NULL;
     }
-    call->state = CALL_QUEUED;
-    if (!backlog_add_first(&router->backlog, call))
-        call_refuse_busy(router, call);
+    if (router->waiting < router->limits.waiting_calls)
+        method = registry_await_method(&router->registry, service, name);
+    if (method == NULL)
+        object(router, arriving, BUSBAR_BUSY, &router->counters->outcome_busy,
+               "too many calls wait for services that nobody serves");
+    return method;
 }
 
-/* The provider entry of a worker that was found to offer the method. */
-static const struct provider *method_provider(const struct method *method,
-                                              const struct export *export)
+static struct call *call_new(struct router *router, const struct arriving *arriving,
+                             struct method *method, uint64_t now)
 {
-    for (size_t i = 0; i < method->provider_count; i++) {
-        if (method->providers[i].export == export)
-            return &method->providers[i];
-    }
-    return NULL;
-}
-
-void router_serve(struct router *router, struct peer *worker, uint64_t now)
-{
-    LIST_EACH(node, &worker->exports) {
-        struct export *export = CONTAINER_OF(node, struct export, of_worker);
-        bool served = false;
-        while (export->service->queued > 0 && peer_has_credit(worker, now)) {
-            struct call *call = backlog_take(&router->backlog, export);
-            if (call == NULL)
-                break;
-            served = true;
-            call_dispatch_kept(router, call, method_provider(call->method, export), now);
-        }
-        if (!peer_has_credit(worker, now)) {
-            if (served) { /* the other services of this worker go first next time */
-                list_remove(node);
-                list_append(&worker->exports, node);
-            }
-            return;
-        }
-    }
-}
-
-static struct call *call_new(struct router *router, struct peer *client, struct method *method,
-                             const struct packet *packet)
-{
+    const struct packet *packet = arriving->packet;
+    bool is_oneway = (packet->flags & PACKET_ONEWAY) != 0;
+    struct peer *client = is_oneway ? &router->house : arriving->client;
     struct call *call = call_table_take(&router->calls);
     if (call == NULL)
         return NULL;
@@ -215,6 +197,13 @@ static struct call *call_new(struct router *router, struct peer *client, struct 
     call->client = client;
     call->client_id = packet->id;
     call->encoding = packet->encoding;
+    call->is_oneway = is_oneway;
+    call->is_stream = (packet->flags & PACKET_STREAM) != 0 && !is_oneway;
+    call->idempotent_by_client = (packet->flags & PACKET_IDEMPOTENT) != 0;
+    call->idempotent = call->idempotent_by_client;
+    call->window = (uint32_t)arriving->wishes.window;
+    call->deadline = now + packet->timeout;
+    call->wait_until = arriving->wishes.wait == 0 ? 0 : now + arriving->wishes.wait;
     call->method = method;
     method_ref(method);
     list_append(&client->calls, &call->of_client);
@@ -224,93 +213,52 @@ static struct call *call_new(struct router *router, struct peer *client, struct 
     return call;
 }
 
-/* Why a call cannot be routed: a name outside the grammar, no such service, or no such method. */
-static void router_refuse_name(struct router *router, struct peer *client,
-                               const struct packet *packet)
+/* An accepted oneway call has its outcome; what becomes of it is nobody's news. */
+static void acknowledge(struct router *router, const struct arriving *arriving)
 {
-    struct bytes service = packet->service;
-    struct bytes method = packet->method;
-    char text[512];
-    if (!name_is_service((const char *)service.data, service.size) ||
-        !name_is_method((const char *)method.data, method.size)) {
-        router->counters->outcome_bad_request++;
-        router_refuse(router, client, packet->id, BUSBAR_BAD_REQUEST,
-                      "the name of the service or method is outside the grammar");
-    } else if (registry_find_service(&router->registry, service) == NULL ||
-               list_is_empty(&registry_find_service(&router->registry, service)->exports)) {
-        router->counters->outcome_no_service++;
-        snprintf(text, sizeof text, "nobody exports the service '%.*s'", (int)service.size,
-                 (const char *)service.data);
-        router_refuse(router, client, packet->id, BUSBAR_NO_SERVICE, text);
-    } else {
-        router->counters->outcome_no_method++;
-        snprintf(text, sizeof text, "no worker of '%.*s' offers the method '%.*s'",
-                 (int)service.size, (const char *)service.data, (int)method.size,
-                 (const char *)method.data);
-        router_refuse(router, client, packet->id, BUSBAR_NO_METHOD, text);
-    }
+    struct packet packet = {.command = PACKET_REPLY,
+                            .flags = PACKET_ONEWAY,
+                            .fate = BUSBAR_MAYBE_EXECUTED,
+                            .id = arriving->packet->id};
+    router->counters->outcome_oneway++;
+    router_send(router, arriving->client, &packet, NULL);
 }
 
-/* Refuses what is wrong with a call whatever its name is. */
-static bool router_admit(struct router *router, struct peer *client, const struct packet *packet)
+/* No room: the call goes as if it had never been, and its client is told. */
+static void turn_away(struct router *router, const struct arriving *arriving, struct call *call)
 {
-    char text[128];
-    if (router->draining) {
-        router->counters->outcome_draining++;
-        router_refuse(router, client, packet->id, BUSBAR_DRAINING, "the broker is stopping");
-        return false;
-    }
-    if (packet->timeout == PACKET_TIMEOUT_NONE) {
-        router->counters->outcome_bad_request++;
-        router_refuse(router, client, packet->id, BUSBAR_BAD_REQUEST, "a call needs a deadline");
-        return false;
-    }
-    if (packet->body.size > router->limits.body_limit) {
-        router->counters->outcome_too_large++;
-        snprintf(text, sizeof text, "the body has %zu bytes, the limit is %llu", packet->body.size,
-                 (unsigned long long)router->limits.body_limit);
-        router_refuse(router, client, packet->id, BUSBAR_TOO_LARGE, text);
-        return false;
-    }
-    return true;
+    char text[512];
+    struct outcome outcome = {.status = BUSBAR_BUSY,
+                              .text = text,
+                              .counter = &router->counters->outcome_busy,
+                              .retry_after = method_retry_after(call->method)};
+    call_name_text(call, "no room to keep the call until a worker is free", text, sizeof text);
+    call_free(router, call);
+    router_refuse(router, arriving->client, arriving->packet->id, &outcome);
 }
 
 void router_call(struct router *router, struct peer *client, const struct packet *packet,
                  struct blob *attached, uint64_t now)
 {
+    struct arriving arriving = {.client = client, .packet = packet};
     router->counters->calls_received++;
-    if (!router_admit(router, client, packet))
+    wishes_read(&arriving.wishes, packet->metadata);
+    if (!router_admit(router, &arriving))
         return;
-    struct method *method = registry_find_method(&router->registry, packet->service,
-                                                 packet->method);
-    if (method == NULL) {
-        router_refuse_name(router, client, packet);
+    struct method *method = router_method(router, &arriving, now);
+    if (method == NULL)
         return;
-    }
-    if (packet->timeout == 0) {
-        router->counters->outcome_expired++;
-        router_refuse(router, client, packet->id, BUSBAR_EXPIRED,
-                      "the deadline had passed when the call reached the broker");
-        return;
-    }
-    struct call *call = call_new(router, client, method, packet);
-    if (call == NULL) {
-        router->counters->outcome_busy++;
-        router_refuse(router, client, packet->id, BUSBAR_BUSY, "the in-flight table is full");
-        return;
-    }
-    wheel_set(&router->wheel, &call->timer, now + packet->timeout);
-    const struct provider *provider = method_pick(method, NULL, now);
-    if (provider == NULL) {
-        call_queue(router, call, packet, attached);
-        return;
-    }
-    if (provider->idempotent) {
-        if (client->kept_bytes >= router->limits.retained_bytes ||
-            !call_keep(call, packet, attached)) {
-            call_refuse_busy(router, call);
-            return;
-        }
-    }
-    call_dispatch(router, call, provider, *packet, attached);
+    method_ref(method); /* one that nobody serves has no other reference yet */
+    struct call *call = packet->timeout == 0 ? NULL : call_new(router, &arriving, method, now);
+    if (packet->timeout == 0)
+        object(router, &arriving, BUSBAR_EXPIRED, &router->counters->outcome_expired,
+               "the deadline had passed when the call reached the broker");
+    else if (call == NULL)
+        object(router, &arriving, BUSBAR_BUSY, &router->counters->outcome_busy,
+               "the in-flight table is full");
+    else if (!call_place(router, call, packet, attached, now))
+        turn_away(router, &arriving, call);
+    else if (call->is_oneway)
+        acknowledge(router, &arriving);
+    method_unref(&router->registry, method);
 }

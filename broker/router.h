@@ -29,12 +29,22 @@ struct router_sink {
                  struct blob *attached);
 };
 
+/* Where a rule of a service says something else, that holds for it. */
 struct router_limits {
     uint64_t body_limit;     /* bytes of one body */
     uint64_t queue_calls;    /* calls one service may have waiting */
     uint64_t queue_bytes;    /* bytes one service may have waiting */
+    uint64_t queue_age;      /* ms a call may wait; 0: until its deadline */
+    uint64_t client_calls;   /* calls one client may have without outcome; 0: any number */
     uint64_t retained_bytes; /* request bytes kept for one client */
+    uint64_t waiting_calls;  /* calls that may wait for services that nobody serves */
     uint32_t attempts;       /* how often an idempotent call is given to a worker */
+    uint32_t retry_percent;  /* of the calls of a service: so many may be given to another worker
+                                after a loss; with retry_reserve 0 there is no such bound */
+    uint32_t retry_reserve;  /* that a service has at first, and at most saves up */
+    uint32_t hops;           /* handlers a call may come through; 0: any number */
+    const struct service_rule *rules; /* borrowed */
+    size_t rule_count;
 };
 
 struct router {
@@ -46,8 +56,12 @@ struct router {
     struct backlog backlog;
     struct wheel wheel;
     struct list paced; /* peer.paced: workers to be looked at again when their pacing ends */
-    uint64_t peers;    /* numbers given out */
-    bool draining;     /* new calls are refused */
+    struct peer house; /* stands for the clients of oneway calls, once these have been accepted */
+    size_t waiting;    /* calls that began to wait for somebody to serve them, and still do */
+    uint64_t settle_until; /* ms: till then every call waits for workers of the broker's last run */
+    uint64_t random;       /* state of a generator, for choices that nobody has to foresee */
+    uint64_t peers;        /* numbers given out */
+    bool draining;         /* new calls are refused */
 };
 
 bool router_init(struct router *router, const struct router_limits *limits,
@@ -90,8 +104,37 @@ void router_reply(struct router *router, struct peer *worker, const struct packe
 void router_return(struct router *router, struct peer *worker, const struct packet *packet,
                    struct blob *attached, uint64_t now);
 
+/* A worker sends a part of a result (PART), or tells how far it has come (PROGRESS). */
+void router_part(struct router *router, struct peer *worker, const struct packet *packet,
+                 struct blob *attached, uint64_t now);
+void router_progress(struct router *router, struct peer *worker, const struct packet *packet,
+                     uint64_t now);
+
 /* A client cancels the call it named `client_id`. */
 void router_cancel(struct router *router, struct peer *client, uint64_t client_id, uint64_t now);
+
+/* A client takes `parts` more of the call it named `client_id`. */
+void router_grant(struct router *router, struct peer *client, uint64_t client_id, uint32_t parts,
+                  uint64_t now);
+
+/* Until that moment calls of what nobody serves wait as if each had asked for it. */
+void router_settle(struct router *router, uint64_t until);
+
+/* What router_drain found. */
+struct router_drained {
+    uint64_t workers; /* registrations concerned */
+    uint64_t running; /* calls of the service that those workers still have */
+};
+
+/*
+ * Takes a worker's registration of a service (all of them: `worker` 0) out of service, or puts it
+ * back. Calls that only such registrations could take end as DRAINING. NO_SERVICE if there is none.
+ */
+enum busbar_status router_drain(struct router *router, struct bytes service, uint64_t worker,
+                                bool drain, struct router_drained *ret, uint64_t now);
+
+/* The broker ends: calls that wait end as DRAINING, not executed. */
+void router_drop_waiting(struct router *router);
 
 /* Time has passed: deadlines, and workers that may be given more again. */
 void router_expire(struct router *router, uint64_t now);

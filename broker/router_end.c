@@ -1,42 +1,90 @@
-/* How a call ends: answered, returned, cancelled, expired, or lost with its worker. */
-#include "broker/router_end.h"
+/* How a call ends: the one place where outcomes are sent, counted, and calls are freed. */
+#include "broker/router_calls.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/blob.h"
 #include "protocol/worker_error.h"
 
-uint64_t router_id_hash(const struct router *router, uint64_t id)
+enum {
+    RETRY_AFTER_LEAST_MS = 10,
+    RETRY_AFTER_MOST_MS = 5000,
+    RETRY_AFTER_UNKNOWN_MS = 100,
+};
+
+void router_send(struct router *router, struct peer *to, const struct packet *packet,
+                 struct blob *attached)
 {
-    return siphash(&router->registry.key, &id, sizeof id);
+    if (to != &router->house)
+        router->sink.send(router->sink.context, to, packet, attached);
 }
 
-static void send_error(struct router *router, struct peer *client, uint64_t id,
-                       const struct outcome *outcome)
+void router_count(struct router *router, const struct call *call, uint64_t *counter)
+{
+    if (!call->is_oneway)
+        ++*counter;
+    else if (counter == &router->counters->outcome_ok)
+        router->counters->oneway_done++;
+    else
+        router->counters->oneway_failed++;
+}
+
+enum busbar_fate call_fate(const struct call *call)
+{
+    return call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED;
+}
+
+void router_refuse(struct router *router, struct peer *client, uint64_t id,
+                   const struct outcome *outcome)
 {
     struct packet packet = {
         .command = PACKET_ERROR,
         .id = id,
         .status = (uint8_t)outcome->status,
         .fate = (uint8_t)outcome->fate,
+        .timeout = outcome->retry_after,
         .body = bytes_of_text(outcome->text),
     };
-    router->sink.send(router->sink.context, client, &packet, NULL);
+    ++*outcome->counter;
+    router_send(router, client, &packet, NULL);
+}
+
+/* The attempts so far; the last is the one that ends now, if a worker has the call. */
+static size_t attempts_of(const struct call *call, uint64_t now, struct metadata_attempt *attempts)
+{
+    size_t count = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts : CALL_ATTEMPTS_TOLD;
+    for (size_t i = 0; i < count; i++)
+        attempts[i] = call->tried[i];
+    if (call->worker != NULL)
+        attempts[count - 1] = (struct metadata_attempt){
+            .worker = call->worker->number, .ms = (uint32_t)(now - call->dispatched_at)};
+    return count;
+}
+
+/* Sends an ERROR with the attempts in front of its metadata, where they fit. */
+static void send_error(struct router *router, const struct call *call, struct packet packet,
+                       struct blob *attached)
+{
+    uint8_t space[PACKET_METADATA_MAX];
+    struct metadata_attempt attempts[CALL_ATTEMPTS_TOLD];
+    struct metadata_writer writer = {.data = space, .capacity = sizeof space};
+    size_t count = attempts_of(call, router->wheel.now, attempts);
+    struct packet longer = packet;
+    if (count > 0) {
+        metadata_put_attempts(&writer, attempts, count);
+        metadata_put_all(&writer, packet.metadata);
+        longer.metadata = metadata_written(&writer);
+    }
+    if (!writer.full && BUNDLE_HEADER_SIZE + packet_size(&longer) <= BUNDLE_SIZE_MAX)
+        packet = longer;
+    router_send(router, call->client, &packet, attached);
 }
 
 static void send_cancel(struct router *router, const struct call *call)
 {
     struct packet packet = {.command = PACKET_CANCEL, .id = call_id(call)};
-    router->sink.send(router->sink.context, call->worker, &packet, NULL);
-}
-
-void router_refuse(struct router *router, struct peer *client, uint64_t id,
-                   enum busbar_status status, const char *text)
-{
-    struct outcome outcome = {status, BUSBAR_NOT_EXECUTED, text};
-    send_error(router, client, id, &outcome);
+    router_send(router, call->worker, &packet, NULL);
 }
 
 void call_release_kept(struct call *call)
@@ -62,44 +110,67 @@ static void call_forget_client(struct router *router, struct call *call)
     call->client = NULL;
 }
 
-/* Takes the call from the worker that has it: a slot of its credit is free again. */
-static void call_leave_worker(struct call *call)
+void call_leave_worker(struct call *call, uint64_t now)
 {
     assert(call->worker->load > 0 && call->method->service->running > 0);
+    size_t last = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts : CALL_ATTEMPTS_TOLD;
+    call->tried[last - 1] = (struct metadata_attempt){.worker = call->worker->number,
+                                                      .ms = (uint32_t)(now - call->dispatched_at)};
     list_remove(&call->place);
     call->worker->load--;
     call->method->service->running--;
     call->worker = NULL;
 }
 
-static void call_free(struct router *router, struct call *call)
+void call_forget_attempt(struct call *call)
+{
+    assert(call->worker == NULL && call->attempts > 0);
+    call->attempts--;
+}
+
+void call_free(struct router *router, struct call *call)
 {
     if (call->worker != NULL)
-        call_leave_worker(call);
+        call_leave_worker(call, router->wheel.now);
     if (call->lane != NULL)
         backlog_remove(&router->backlog, call);
+    if (call->is_waiting)
+        router->waiting--;
     call_forget_client(router, call);
     method_unref(&router->registry, call->method);
     call_table_put(&router->calls, call);
 }
 
-/* Nobody waits any more, but the worker still has it and its slot stays taken until it answers. */
-static void call_abandon(struct router *router, struct call *call)
+void call_abandon(struct router *router, struct call *call)
 {
     send_cancel(router, call);
     call_forget_client(router, call);
     call->state = CALL_ABANDONED;
 }
 
-void call_fail(struct router *router, struct call *call, const struct outcome *outcome)
+void call_name_text(const struct call *call, const char *what, char *text, size_t size)
 {
     struct bytes service = method_service(call->method);
     struct bytes method = method_name(call->method);
+    snprintf(text, size, "%.*s.%.*s: %s", (int)service.size, (const char *)service.data,
+             (int)method.size, (const char *)method.data, what);
+}
+
+void call_fail(struct router *router, struct call *call, const struct outcome *outcome)
+{
     char text[512];
-    snprintf(text, sizeof text, "%.*s.%.*s: %s", (int)service.size, (const char *)service.data,
-             (int)method.size, (const char *)method.data, outcome->text);
-    struct outcome named = {outcome->status, outcome->fate, text};
-    send_error(router, call->client, call->client_id, &named);
+    call_name_text(call, outcome->text, text, sizeof text);
+    router_count(router, call, outcome->counter);
+    send_error(router, call,
+               (struct packet){
+                   .command = PACKET_ERROR,
+                   .id = call->client_id,
+                   .status = (uint8_t)outcome->status,
+                   .fate = (uint8_t)outcome->fate,
+                   .timeout = outcome->retry_after,
+                   .body = bytes_of_text(text),
+               },
+               NULL);
     if (call->worker != NULL)
         call_abandon(router, call);
     else
@@ -108,208 +179,79 @@ void call_fail(struct router *router, struct call *call, const struct outcome *o
 
 void call_refuse_busy(struct router *router, struct call *call)
 {
-    router->counters->outcome_busy++;
     call_fail(router, call,
-              &(struct outcome){BUSBAR_BUSY,
-                                call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED,
-                                "no room to keep the call until a worker is free"});
+              &(struct outcome){.status = BUSBAR_BUSY,
+                                .fate = call_fate(call),
+                                .text = "no room to keep the call until a worker is free",
+                                .counter = &router->counters->outcome_busy,
+                                .retry_after = method_retry_after(call->method)});
 }
 
-/* Passes a worker's answer on to the client. */
-static void send_answer(struct router *router, const struct call *call, struct packet packet,
-                        struct blob *attached)
+/* As long as the calls of the service that wait will take, by what such calls needed lately. */
+uint32_t method_retry_after(const struct method *method)
 {
+    const struct service *service = method->service;
+    uint64_t at_once = service->running == 0 ? 1 : service->running;
+    if (method->needed == 0)
+        return RETRY_AFTER_UNKNOWN_MS;
+    uint64_t wait = (uint64_t)service->queued * method->needed / METHOD_NEEDED_UNIT / at_once;
+    if (wait < RETRY_AFTER_LEAST_MS)
+        return RETRY_AFTER_LEAST_MS;
+    return wait > RETRY_AFTER_MOST_MS ? RETRY_AFTER_MOST_MS : (uint32_t)wait;
+}
+
+/* What an ERROR of a worker is worth to the client. */
+static void translate_error(const struct call *call, struct packet *packet)
+{
+    struct worker_error error = worker_error_of(packet->status, packet->fate);
+    packet->status = (uint8_t)error.status;
+    packet->fate = (uint8_t)error.fate;
+    if (call->attempts > 1 && error.fate == BUSBAR_NOT_EXECUTED)
+        packet->fate = BUSBAR_MAYBE_EXECUTED; /* by a worker that was lost with it */
+    packet->flags = (uint8_t)(PACKET_BY_WORKER | (packet->flags & PACKET_BY_HANDLER));
+}
+
+/* Rather too little: it follows what is less at once, and what is more slowly. */
+static void method_learn(struct method *method, uint64_t took, uint64_t now)
+{
+    uint64_t sample = (took < UINT16_MAX ? took : UINT16_MAX) * METHOD_NEEDED_UNIT;
+    if (sample < method->needed || now >= method->answered_at + RETRY_AFTER_MOST_MS)
+        method->needed = (uint32_t)(method->needed + sample) / 2;
+    else
+        method->needed += (uint32_t)(sample - method->needed) / 16;
+    method->answered_at = now;
+}
+
+void call_answer(struct router *router, struct call *call, struct packet packet,
+                 struct blob *attached, uint64_t now)
+{
+    bool is_reply = packet.command == PACKET_REPLY;
+    if (is_reply)
+        method_learn(call->method, now - call->dispatched_at, now);
+    if (call->state == CALL_ABANDONED) {
+        router->counters->late_replies++;
+        call_free(router, call);
+        return;
+    }
+    router_count(router, call,
+                 is_reply ? &router->counters->outcome_ok
+                          : &router->counters->outcome_worker_error);
     packet.id = call->client_id;
     packet.service.size = 0;
     packet.method.size = 0;
-    if (packet.command == PACKET_REPLY) {
-        router->counters->outcome_ok++;
+    if (is_reply) {
         packet.status = BUSBAR_OK;
         packet.fate = BUSBAR_EXECUTED;
         packet.timeout = 0;
+        packet.flags = 0;
     } else {
-        struct worker_error error = worker_error_of(packet.status, packet.fate);
-        router->counters->outcome_worker_error++;
-        packet.status = (uint8_t)error.status;
-        packet.fate = (uint8_t)error.fate;
-        if (call->attempts > 1 && error.fate == BUSBAR_NOT_EXECUTED)
-            packet.fate = BUSBAR_MAYBE_EXECUTED; /* by a worker that was lost with it */
+        translate_error(call, &packet);
     }
-    packet.flags = attached != NULL ? PACKET_ATTACHED : 0;
-    router->sink.send(router->sink.context, call->client, &packet, attached);
-}
-
-/* The call that a packet of this worker is about; NULL, and counted, if it is about none. */
-static struct call *router_find(struct router *router, const struct peer *worker, uint64_t id)
-{
-    struct call *call = call_table_find(&router->calls, id);
-    if (call != NULL && call->worker == worker)
-        return call;
-    router->counters->late_replies++;
-    return NULL;
-}
-
-void router_reply(struct router *router, struct peer *worker, const struct packet *packet,
-                  struct blob *attached, uint64_t now)
-{
-    struct call *call = router_find(router, worker, packet->id);
-    if (call == NULL)
-        return;
-    if (call->state == CALL_ABANDONED) {
-        router->counters->late_replies++;
-    } else if (packet->body.size > router->limits.body_limit) {
-        router->counters->outcome_worker_error++;
-        send_error(router, call->client, call->client_id,
-                   &(struct outcome){BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED,
-                                     "the result is over the broker's body limit"});
-    } else {
-        send_answer(router, call, *packet, attached);
-    }
+    if (attached != NULL)
+        packet.flags |= PACKET_ATTACHED;
+    if (is_reply)
+        router_send(router, call->client, &packet, attached);
+    else
+        send_error(router, call, packet, attached);
     call_free(router, call);
-    router_serve(router, worker, now);
-}
-
-static bool bytes_are_equal(struct bytes a, struct bytes b)
-{
-    return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
-}
-
-/*
- * Takes the request back from the packet that returned it. With the call's own names, since it is
- * sent on under those: with shorter ones a body could be returned that fits no bundle beside them.
- */
-static bool call_keep_returned(struct call *call, const struct packet *packet,
-                               struct blob *attached, uint64_t body_limit)
-{
-    if (!bytes_are_equal(packet->service, method_service(call->method)) ||
-        !bytes_are_equal(packet->method, method_name(call->method)) ||
-        packet->body.size > body_limit)
-        return false;
-    call->kept = kept_new(packet, attached);
-    if (call->kept == NULL)
-        return false;
-    call->client->kept_bytes += kept_size(call->kept);
-    return true;
-}
-
-void router_return(struct router *router, struct peer *worker, const struct packet *packet,
-                   struct blob *attached, uint64_t now)
-{
-    struct call *call = router_find(router, worker, packet->id);
-    if (call == NULL)
-        return;
-    router->counters->returned++;
-    if (call->state == CALL_ABANDONED) {
-        call_free(router, call);
-        router_serve(router, worker, now);
-        return;
-    }
-    call_leave_worker(call);
-    call->attempts--;
-    enum busbar_fate fate = call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED;
-    if (call->kept == NULL &&
-        !call_keep_returned(call, packet, attached, router->limits.body_limit)) {
-        router->counters->outcome_busy++;
-        call_fail(router, call,
-                  &(struct outcome){BUSBAR_BUSY, fate,
-                                    "its worker gave the call back without its request"});
-        return;
-    }
-    if (call->method->provider_count > 0) {
-        call_place_again(router, call, worker, now);
-        if (worker->load == 0) /* nothing else would make the worker be looked at again */
-            router_serve(router, worker, now);
-        return;
-    }
-    router->counters->outcome_no_service++;
-    call_fail(router, call,
-              &(struct outcome){BUSBAR_NO_SERVICE, fate,
-                                "its worker gave the call back and there is no other"});
-}
-
-/* The index by the client's ids is made when it cancels for the first time. */
-static bool peer_index(struct router *router, struct peer *client)
-{
-    if (client->by_id.buckets != NULL)
-        return true;
-    if (!map_init(&client->by_id))
-        return false;
-    LIST_EACH(node, &client->calls) {
-        struct call *call = CONTAINER_OF(node, struct call, of_client);
-        map_insert(&client->by_id, &call->by_id, router_id_hash(router, call->client_id));
-    }
-    return true;
-}
-
-void router_cancel(struct router *router, struct peer *client, uint64_t client_id, uint64_t now)
-{
-    (void)now;
-    if (!peer_index(router, client))
-        return;
-    uint64_t hash = router_id_hash(router, client_id);
-    for (struct map_node *node = map_first(&client->by_id, hash); node != NULL;
-         node = map_next(node)) {
-        struct call *call = CONTAINER_OF(node, struct call, by_id);
-        if (call->client_id != client_id)
-            continue;
-        router->counters->outcome_cancelled++;
-        call_fail(
-            router, call,
-            &(struct outcome){BUSBAR_CANCELLED,
-                              call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED,
-                              "cancelled by its client"});
-        return;
-    }
-}
-
-/* A call whose worker is gone: again with another if that is allowed, else lost. */
-static void call_lose_worker(struct router *router, struct call *call, uint64_t now)
-{
-    bool poisoned = call->attempts >= router->limits.attempts;
-    if (call->state == CALL_ABANDONED) {
-        call_free(router, call);
-        return;
-    }
-    call_leave_worker(call);
-    if (call->idempotent && !poisoned && call->method->provider_count > 0) {
-        router->counters->redispatched++;
-        call_place_again(router, call, NULL, now);
-    } else if (call->idempotent && poisoned) {
-        router->counters->outcome_poisoned++;
-        call_fail(router, call,
-                  &(struct outcome){BUSBAR_POISONED, BUSBAR_MAYBE_EXECUTED,
-                                    "every worker that was given the call was lost"});
-    } else {
-        router->counters->outcome_worker_lost++;
-        call_fail(router, call,
-                  &(struct outcome){BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED,
-                                    "its worker was lost before it answered"});
-    }
-}
-
-static void peer_drop_calls(struct router *router, struct peer *client)
-{
-    LIST_EACH(node, &client->calls) {
-        struct call *call = CONTAINER_OF(node, struct call, of_client);
-        router->counters->outcome_abandoned++;
-        if (call->worker != NULL)
-            call_abandon(router, call);
-        else
-            call_free(router, call);
-    }
-    if (client->by_id.buckets != NULL)
-        map_fini(&client->by_id);
-}
-
-void router_peer_fini(struct router *router, struct peer *peer, uint64_t now)
-{
-    peer->leaving = true;
-    list_remove(&peer->paced);
-    peer_drop_calls(router, peer);
-    LIST_EACH(node, &peer->exports)
-        router_remove_export(router, CONTAINER_OF(node, struct export, of_worker));
-    LIST_EACH(node, &peer->running)
-        call_lose_worker(router, CONTAINER_OF(node, struct call, place), now);
-    assert(peer->load == 0 && peer->kept_bytes == 0);
-    assert(list_is_empty(&peer->calls) && list_is_empty(&peer->flows));
 }

@@ -1,7 +1,5 @@
-/* What workers export: registered, withdrawn, and what that does to the calls that wait. */
-#include "broker/router_end.h"
-
-#include <assert.h>
+/* What workers export: registered, drained, withdrawn; what that does to the calls that wait. */
+#include "broker/router_calls.h"
 
 #include "protocol/name.h"
 
@@ -10,42 +8,111 @@ enum {
     EXPORT_BYTES_MAX = 16 * 1024 * 1024, /* what the registrations of one session may take */
 };
 
-/* Calls that wait for a method nobody offers any more. */
-static void router_drop_queued(struct router *router, struct method *method)
+/* Why a call cannot wait any longer for a method that nobody, or nobody open, offers. */
+static struct outcome queued_outcome(const struct router *router, const struct call *call)
+{
+    struct counters *counters = router->counters;
+    if (call->method->provider_count > 0)
+        return (struct outcome){.status = BUSBAR_DRAINING,
+                                .fate = call_fate(call),
+                                .text = "all workers that offer the method are drained",
+                                .counter = &counters->outcome_draining};
+    if (call->attempts > 0)
+        return (struct outcome){.status = BUSBAR_WORKER_LOST,
+                                .fate = BUSBAR_MAYBE_EXECUTED,
+                                .text = "its worker was lost and there is no other",
+                                .counter = &counters->outcome_worker_lost};
+    if (list_is_empty(&call->method->service->exports))
+        return (struct outcome){.status = BUSBAR_NO_SERVICE,
+                                .text = "the last worker of the service is gone",
+                                .counter = &counters->outcome_no_service};
+    return (struct outcome){.status = BUSBAR_NO_METHOD,
+                            .text = "the last worker that offered the method is gone",
+                            .counter = &counters->outcome_no_method};
+}
+
+static void call_wait_unserved(struct router *router, struct call *call)
+{
+    if (!backlog_add(&router->backlog, call)) {
+        call_refuse_busy(router, call);
+        return;
+    }
+    if (!call->is_waiting) {
+        call->is_waiting = true;
+        router->waiting++;
+        router->counters->waited++;
+    }
+    call_arm(router, call);
+}
+
+/* Calls that wait for a method which nobody can be given any more: those that may, go on waiting. */
+static void router_drop_queued(struct router *router, struct method *method, uint64_t now)
 {
     struct call *call;
-    bool service_gone = list_is_empty(&method->service->exports);
+    struct list queued;
+    list_init(&queued);
     method_ref(method);
     while ((call = backlog_find(method)) != NULL) {
-        enum busbar_fate fate = call->attempts > 0 ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED;
-        if (call->attempts > 0) {
-            router->counters->outcome_worker_lost++;
-            call_fail(router, call,
-                      &(struct outcome){BUSBAR_WORKER_LOST, fate,
-                                        "its worker was lost and there is no other"});
-        } else if (service_gone) {
-            router->counters->outcome_no_service++;
-            call_fail(router, call,
-                      &(struct outcome){BUSBAR_NO_SERVICE, fate,
-                                        "the last worker of the service is gone"});
+        backlog_remove(&router->backlog, call);
+        list_append(&queued, &call->place);
+    }
+    LIST_EACH(node, &queued) {
+        call = CONTAINER_OF(node, struct call, place);
+        list_remove(node);
+        if (method->provider_count == 0 && call_may_wait(router, call, now)) {
+            call_wait_unserved(router, call);
         } else {
-            router->counters->outcome_no_method++;
-            call_fail(router, call,
-                      &(struct outcome){BUSBAR_NO_METHOD, fate,
-                                        "the last worker that offered the method is gone"});
+            struct outcome outcome = queued_outcome(router, call);
+            call_fail(router, call, &outcome);
         }
     }
     method_unref(&router->registry, method);
 }
 
-void router_remove_export(struct router *router, struct export *export)
+static void export_drop_queued(struct router *router, const struct export *export, uint64_t now)
+{
+    for (size_t i = 0; i < export->registration.method_count; i++) {
+        if (!method_is_open(export->methods[i]))
+            router_drop_queued(router, export->methods[i], now);
+    }
+}
+
+void router_remove_export(struct router *router, struct export *export, uint64_t now)
 {
     registry_withdraw(export);
-    for (size_t i = 0; i < export->registration.method_count; i++) {
-        if (export->methods[i]->provider_count == 0)
-            router_drop_queued(router, export->methods[i]);
-    }
+    export_drop_queued(router, export, now);
     export_destroy(&router->registry, &export);
+}
+
+/* Calls of the export's service that its worker has; walked, since draining is rare. */
+static uint64_t export_running(const struct export *export)
+{
+    uint64_t running = 0;
+    LIST_EACH(node, &export->worker->running)
+        running += CONTAINER_OF(node, struct call, place)->method->service == export->service;
+    return running;
+}
+
+enum busbar_status router_drain(struct router *router, struct bytes name, uint64_t worker,
+                                bool drain, struct router_drained *ret, uint64_t now)
+{
+    struct service *service = registry_find_service(&router->registry, name);
+    *ret = (struct router_drained){0};
+    if (service == NULL)
+        return BUSBAR_NO_SERVICE;
+    LIST_EACH(node, &service->exports) {
+        struct export *export = CONTAINER_OF(node, struct export, of_service);
+        if (worker != 0 && export->worker->number != worker)
+            continue;
+        export_drain(export, drain);
+        ret->workers++;
+        ret->running += export_running(export);
+        if (drain)
+            export_drop_queued(router, export, now);
+        else
+            router_serve(router, export->worker, now);
+    }
+    return ret->workers > 0 ? BUSBAR_OK : BUSBAR_NO_SERVICE;
 }
 
 static enum busbar_status refuse(const char **reason, enum busbar_status status, const char *text)
@@ -93,7 +160,7 @@ enum busbar_status router_deregister(struct router *router, struct peer *worker,
     struct export *export = service == NULL ? NULL : registry_find_export(worker, service);
     if (export == NULL)
         return refuse(reason, BUSBAR_NO_SERVICE, "this session does not export the service");
-    router_remove_export(router, export);
+    router_remove_export(router, export, router->wheel.now);
     return BUSBAR_OK;
 }
 
@@ -107,47 +174,4 @@ void router_leaving(struct router *router, struct peer *worker)
 {
     (void)router;
     worker->leaving = true;
-}
-
-static size_t list_length(const struct list *list)
-{
-    size_t length = 0;
-    for (const struct list *node = list->next; node != list; node = node->next)
-        length++;
-    return length;
-}
-
-void router_check_peer(const struct router *router, const struct peer *peer)
-{
-    size_t kept = 0;
-    (void)router;
-    assert(list_length(&peer->running) == peer->load);
-    assert(list_length(&peer->calls) == peer->call_count);
-    for (const struct list *node = peer->calls.next; node != &peer->calls; node = node->next) {
-        const struct call *call = CONTAINER_OF(node, struct call, of_client);
-        assert(call->client == peer);
-        assert(call->state == CALL_QUEUED || call->state == CALL_RUNNING);
-        assert((call->state == CALL_QUEUED) == (call->lane != NULL));
-        assert((call->state == CALL_RUNNING) == (call->worker != NULL));
-        assert(wheel_timer_is_set(&call->timer));
-        kept += call->kept == NULL ? 0 : kept_size(call->kept);
-    }
-    assert(kept == peer->kept_bytes);
-}
-
-void router_check(const struct router *router)
-{
-    size_t queued = 0;
-    size_t running = 0;
-    for (struct map_node *node = map_walk(&router->registry.services, NULL); node != NULL;
-         node = map_walk(&router->registry.services, node)) {
-        const struct service *service = CONTAINER_OF(node, struct service, by_name);
-        size_t in_flows = 0;
-        LIST_EACH(link, (struct list *)(uintptr_t)&service->flows)
-            in_flows += CONTAINER_OF(link, struct flow, of_service)->queued;
-        assert(in_flows == service->queued);
-        queued += service->queued;
-        running += service->running;
-    }
-    assert(queued + running == router->calls.count);
 }

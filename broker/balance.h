@@ -1,0 +1,22 @@
+/*
+ * Which of the workers that offer a method is given a call: one policy per service, by table. Knows
+ * of workers only what they have to do and what they may take.
+ */
+#ifndef BROKER_BALANCE_H
+#define BROKER_BALANCE_H
+
+#include <stdint.h>
+
+#include "broker/registry.h"
+
+struct pick {
+    const struct peer *except; /* not this one; NULL: any */
+    uint64_t now;              /* ms */
+    struct bytes key;          /* of a sticky call; empty for none */
+    uint64_t *random;          /* state of a generator, not 0 */
+};
+
+/* NULL if none can take a call now. */
+const struct provider *balance_pick(struct method *method, const struct pick *pick);
+
+#endif

@@ -1,0 +1,286 @@
+/* How a call finds a worker: picked when it comes, or served from the backlog when one is free. */
+#include "broker/router_calls.h"
+
+#include <string.h>
+
+#include "base/blob.h"
+#include "broker/balance.h"
+#include "protocol/metadata.h"
+
+enum {
+    NEEDED_FRESH_MS = 1000, /* how long what calls needed is believed without another answer */
+};
+
+/* Notes whose call the worker is given, and paces it if a light client meets a flood there. */
+static void worker_pace(struct router *router, struct peer *worker, const struct peer *client)
+{
+    if (client->number != worker->last_client &&
+        (uint64_t)client->call_count * PEER_PACE_SHARE < worker->last_count) {
+        worker->paced_until = router->wheel.now + PEER_PACE_MS;
+        list_remove(&worker->paced);
+        list_append(&router->paced, &worker->paced);
+    }
+    worker->last_client = client->number;
+    worker->last_count = client->call_count;
+}
+
+/* A call that is given to a worker for the first time earns a part of a repetition. */
+static void budget_earn(const struct router *router, struct service *service)
+{
+    uint32_t most = router->limits.retry_reserve * 100;
+    uint32_t more = service->budget + router->limits.retry_percent;
+    service->budget = more < most ? more : most;
+}
+
+static void call_begin(struct router *router, struct call *call, const struct provider *provider,
+                       uint64_t now)
+{
+    struct peer *worker = provider->export->worker;
+    call->state = CALL_RUNNING;
+    call->worker = worker;
+    call->idempotent = provider->idempotent || call->idempotent_by_client;
+    call->stall = provider->stall;
+    call->dispatched_at = now;
+    call->sign_at = now;
+    if (call->attempts++ == 0)
+        budget_earn(router, call->method->service);
+    if (call->is_waiting) {
+        call->is_waiting = false;
+        router->waiting--;
+    }
+    worker->load++;
+    call->method->service->running++;
+    list_append(&worker->running, &call->place);
+    worker_pace(router, worker, call->client);
+    call_arm(router, call);
+}
+
+/* Puts CALLER in front, unless that makes the metadata, or the bundle, too long. */
+static void add_caller(const struct call *call, struct packet *packet, uint8_t *space)
+{
+    const struct peer *client = call->client;
+    struct metadata_writer writer = {.data = space, .capacity = PACKET_METADATA_MAX};
+    struct metadata_caller caller = {.session = client->number};
+    memcpy(caller.instance, client->instance, sizeof caller.instance);
+    if (client->name != NULL)
+        caller.name = bytes_of_text(client->name);
+    metadata_put_caller(&writer, &caller);
+    metadata_put_all(&writer, packet->metadata);
+    struct packet longer = *packet;
+    longer.metadata = metadata_written(&writer);
+    if (!writer.full && BUNDLE_HEADER_SIZE + packet_size(&longer) <= BUNDLE_SIZE_MAX)
+        *packet = longer;
+}
+
+/* Gives the call to the worker; `packet` holds metadata and body. */
+static void call_dispatch(struct router *router, struct call *call, const struct provider *provider,
+                          struct packet packet, struct blob *attached)
+{
+    uint8_t space[PACKET_METADATA_MAX];
+    packet.command = PACKET_CALL;
+    packet.id = call_id(call);
+    packet.flags = (uint8_t)((call->idempotent ? PACKET_IDEMPOTENT : 0) |
+                             (call->is_oneway ? PACKET_ONEWAY : 0) |
+                             (call->is_stream ? PACKET_STREAM : 0) |
+                             (attached != NULL ? PACKET_ATTACHED : 0));
+    packet.status = 0;
+    packet.fate = 0;
+    if (provider->export->registration.caller)
+        add_caller(call, &packet, space);
+    router->counters->dispatched++;
+    router_send(router, provider->export->worker, &packet, attached);
+}
+
+/* The request as it was kept, with the time that is left. */
+static struct packet call_packet(const struct call *call, uint64_t now)
+{
+    const struct kept *kept = call->kept;
+    struct packet packet = {
+        .encoding = call->encoding,
+        .timeout = (uint32_t)(call->deadline > now ? call->deadline - now : 0),
+        .service = method_service(call->method),
+        .method = method_name(call->method),
+        .metadata = {.data = kept->data, .size = kept->metadata_size},
+        .body = {.data = kept->data + kept->metadata_size, .size = kept->body_size},
+    };
+    if (kept->attached != NULL)
+        packet.body = (struct bytes){.data = kept->attached->data, .size = kept->attached->size};
+    return packet;
+}
+
+/* Gives a kept call to a worker and lets go of the bytes unless it may be repeated. */
+static void call_dispatch_kept(struct router *router, struct call *call,
+                               const struct provider *provider, uint64_t now)
+{
+    struct packet packet = call_packet(call, now);
+    struct blob *attached = call->kept->attached;
+    call_begin(router, call, provider, now);
+    call_dispatch(router, call, provider, packet, attached);
+    if (!call->idempotent)
+        call_release_kept(call);
+}
+
+static bool call_keep(struct call *call, const struct packet *packet, struct blob *attached)
+{
+    call->kept = kept_new(packet, attached);
+    if (call->kept == NULL)
+        return false;
+    call->client->kept_bytes += kept_size(call->kept);
+    return true;
+}
+
+static uint64_t bound_of(uint64_t general, uint64_t particular)
+{
+    return particular != 0 ? particular : general;
+}
+
+/* The house keeps for many clients, and is bounded by the queues alone. */
+static bool may_keep(const struct router *router, const struct call *call)
+{
+    return call->is_oneway || call->client->kept_bytes < router->limits.retained_bytes;
+}
+
+static bool backlog_has_room(const struct router *router, const struct call *call)
+{
+    const struct service *service = call->method->service;
+    const struct service_rule *rule = service->rule;
+    return service->queued <
+               bound_of(router->limits.queue_calls, rule == NULL ? 0 : rule->queue_calls) &&
+           service->queued_bytes <
+               bound_of(router->limits.queue_bytes, rule == NULL ? 0 : rule->queue_bytes) &&
+           may_keep(router, call);
+}
+
+static bool call_enqueue(struct router *router, struct call *call, uint64_t now)
+{
+    call->state = CALL_QUEUED;
+    call->queued_at = now;
+    if (!backlog_add(&router->backlog, call))
+        return false;
+    if (call->method->provider_count == 0 && !call->is_waiting) {
+        call->is_waiting = true;
+        router->waiting++;
+        router->counters->waited++;
+    }
+    router->counters->queued++;
+    call_arm(router, call);
+    return true;
+}
+
+static struct bytes key_of(const struct call *call, struct bytes metadata)
+{
+    struct bytes key = {0};
+    if (call->method->service->balance == BALANCE_STICKY)
+        (void)metadata_find(metadata, METADATA_KEY, &key);
+    return key;
+}
+
+bool call_place(struct router *router, struct call *call, const struct packet *packet,
+                struct blob *attached, uint64_t now)
+{
+    const struct provider *provider = balance_pick(
+        call->method, &(struct pick){.now = now,
+                                     .key = key_of(call, packet->metadata),
+                                     .random = &router->random});
+    if (provider == NULL)
+        return backlog_has_room(router, call) && call_keep(call, packet, attached) &&
+               call_enqueue(router, call, now);
+    if ((provider->idempotent || call->idempotent) &&
+        (!may_keep(router, call) || !call_keep(call, packet, attached)))
+        return false;
+    call_begin(router, call, provider, now);
+    call_dispatch(router, call, provider, *packet, attached);
+    return true;
+}
+
+void call_place_again(struct router *router, struct call *call, const struct peer *except,
+                      uint64_t now)
+{
+    struct bytes metadata = {.data = call->kept->data, .size = call->kept->metadata_size};
+    const struct provider *provider = balance_pick(call->method,
+                                                   &(struct pick){.except = except,
+                                                                  .now = now,
+                                                                  .key = key_of(call, metadata),
+                                                                  .random = &router->random});
+    if (provider != NULL) {
+        call_dispatch_kept(router, call, provider, now);
+        return;
+    }
+    call->state = CALL_QUEUED;
+    call->queued_at = now;
+    call->stall = 0;
+    if (!backlog_add_first(&router->backlog, call))
+        call_refuse_busy(router, call);
+    else
+        call_arm(router, call);
+}
+
+bool call_may_wait(const struct router *router, const struct call *call, uint64_t now)
+{
+    return now < call->wait_until || now < router->settle_until;
+}
+
+/* The provider entry of a worker that was found to offer the method. */
+static const struct provider *method_provider(const struct method *method,
+                                              const struct export *export)
+{
+    for (size_t i = 0; i < method->provider_count; i++) {
+        if (method->providers[i].export == export)
+            return &method->providers[i];
+    }
+    return NULL;
+}
+
+/*
+ * A call that will be too late has waited in vain, and the next one would too if a worker spent its
+ * time on it: under overload that would be all of them. What calls have needed is only believed as
+ * long as it is fresh, so that a wrong estimate ends by itself.
+ */
+static bool call_is_hopeless(const struct call *call, uint64_t now)
+{
+    const struct method *method = call->method;
+    uint64_t left = call->deadline > now ? call->deadline - now : 0;
+    return call->attempts == 0 && now < method->answered_at + NEEDED_FRESH_MS &&
+           left * METHOD_NEEDED_UNIT < 2 * (uint64_t)method->needed + METHOD_NEEDED_UNIT;
+}
+
+static void call_end_hopeless(struct router *router, struct call *call)
+{
+    struct outcome outcome = {.status = BUSBAR_EXPIRED,
+                              .text = "too little time was left when a worker was free",
+                              .counter = &router->counters->outcome_expired,
+                              .retry_after = method_retry_after(call->method)};
+    router->counters->hopeless++;
+    call_fail(router, call, &outcome);
+}
+
+/* False when the queue has nothing for the export. */
+static bool export_serve_one(struct router *router, struct export *export, uint64_t now)
+{
+    struct call *call = backlog_take(&router->backlog, export);
+    if (call == NULL)
+        return false;
+    if (call_is_hopeless(call, now))
+        call_end_hopeless(router, call);
+    else
+        call_dispatch_kept(router, call, method_provider(call->method, export), now);
+    return true;
+}
+
+void router_serve(struct router *router, struct peer *worker, uint64_t now)
+{
+    LIST_EACH(node, &worker->exports) {
+        struct export *export = CONTAINER_OF(node, struct export, of_worker);
+        bool served = false;
+        while (!export->draining && export->service->queued > 0 && peer_has_credit(worker, now) &&
+               export_serve_one(router, export, now))
+            served = true;
+        if (!peer_has_credit(worker, now)) {
+            if (served) { /* the other services of this worker go first next time */
+                list_remove(node);
+                list_append(&worker->exports, node);
+            }
+            return;
+        }
+    }
+}
