@@ -70,12 +70,17 @@ struct call *call_table_take(struct call_table *table)
     return call;
 }
 
+void call_renew_id(struct call *call)
+{
+    call->generation = generation_mask(call->generation + 1);
+}
+
 void call_table_put(struct call_table *table, struct call *call)
 {
     assert(call->state != CALL_FREE);
     assert(!wheel_timer_is_set(&call->timer));
     kept_destroy(&call->kept);
-    call->generation = generation_mask(call->generation + 1);
+    call_renew_id(call);
     call->state = CALL_FREE;
     call->attempts = 0;
     call->idempotent = false;

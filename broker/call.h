@@ -96,6 +96,10 @@ static inline uint64_t call_id(const struct call *call)
     return call->slot | call->generation << CALL_SLOT_BITS;
 }
 
+/* Its id is never seen again: it has another from now on. For a call that leaves a worker, so that
+ * nothing which that worker still says of it counts when it is given the call once more. */
+void call_renew_id(struct call *call);
+
 /* The call a worker-side id names, or NULL if it is over or never was. */
 struct call *call_table_find(const struct call_table *table, uint64_t id);
 

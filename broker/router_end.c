@@ -120,6 +120,7 @@ void call_leave_worker(struct call *call, uint64_t now)
     call->worker->load--;
     call->method->service->running--;
     call->worker = NULL;
+    call_renew_id(call);
 }
 
 void call_forget_attempt(struct call *call)

@@ -66,7 +66,8 @@ static bool call_keep_returned(struct call *call, const struct packet *packet,
 }
 
 /* A call that was given back looks for somebody else, unless there is nobody. */
-static void call_move_on(struct router *router, struct call *call, struct peer *from, uint64_t now)
+static void call_move_on(struct router *router, struct call *call, const struct peer *from,
+                         uint64_t now)
 {
     if (method_is_open(call->method) || call_may_wait(router, call, now)) {
         call_place_again(router, call, from, now);
@@ -83,6 +84,22 @@ static void call_move_on(struct router *router, struct call *call, struct peer *
                                          : &router->counters->outcome_no_service});
 }
 
+static void call_take_back(struct router *router, struct call *call, const struct packet *packet,
+                           struct blob *attached, uint64_t now)
+{
+    struct peer *worker = call->worker;
+    call_leave_worker(call, now);
+    call_forget_attempt(call);
+    if (call->kept != NULL || call_keep_returned(call, packet, attached, router->limits.body_limit))
+        call_move_on(router, call, worker, now);
+    else
+        call_fail(router, call,
+                  &(struct outcome){.status = BUSBAR_BUSY,
+                                    .fate = call_fate(call),
+                                    .text = "its worker gave the call back without its request",
+                                    .counter = &router->counters->outcome_busy});
+}
+
 void router_return(struct router *router, struct peer *worker, const struct packet *packet,
                    struct blob *attached, uint64_t now)
 {
@@ -90,24 +107,12 @@ void router_return(struct router *router, struct peer *worker, const struct pack
     if (call == NULL)
         return;
     router->counters->returned++;
-    if (call->state == CALL_ABANDONED) {
+    bool abandoned = call->state == CALL_ABANDONED;
+    if (abandoned)
         call_free(router, call);
-        router_serve(router, worker, now);
-        return;
-    }
-    call_leave_worker(call, now);
-    call_forget_attempt(call);
-    if (call->kept == NULL &&
-        !call_keep_returned(call, packet, attached, router->limits.body_limit)) {
-        call_fail(router, call,
-                  &(struct outcome){.status = BUSBAR_BUSY,
-                                    .fate = call_fate(call),
-                                    .text = "its worker gave the call back without its request",
-                                    .counter = &router->counters->outcome_busy});
-        return;
-    }
-    call_move_on(router, call, worker, now);
-    if (worker->load == 0) /* nothing else would make the worker be looked at again */
+    else
+        call_take_back(router, call, packet, attached, now);
+    if (abandoned || worker->load == 0) /* nothing else would make it be looked at again */
         router_serve(router, worker, now);
 }
 
