@@ -18,7 +18,6 @@
 enum {
     TURN_MESSAGES = 256, /* taken in before what they caused is sent */
     TURN_PACKETS = 1024,
-    DRAIN_MS = 5000,     /* how long running calls may take once the broker is told to stop */
     GOODBYE_MS = 1000,   /* how long the last messages may take to leave */
     BLOCKED_WAIT_MS = 2, /* when an outbox is blocked; libzmq mostly wakes the loop before */
     BROKEN_MS = 30,      /* how long messages of a broken connection are waited for under load */
@@ -60,8 +59,16 @@ static bool broker_init_state(struct broker *broker)
         .body_limit = settings->body_limit,
         .queue_calls = settings->queue_calls,
         .queue_bytes = settings->queue_bytes,
+        .queue_age = settings->queue_age,
+        .client_calls = settings->client_calls,
         .retained_bytes = settings->retained_bytes,
+        .waiting_calls = settings->waiting_calls,
         .attempts = settings->attempts,
+        .retry_percent = settings->retry_budget,
+        .retry_reserve = settings->retry_reserve,
+        .hops = settings->hops,
+        .rules = settings->rules,
+        .rule_count = settings->rule_count,
     };
     struct router_sink sink = {.context = broker, .send = broker_sink};
     broker->now = clock_ms();
@@ -254,7 +261,7 @@ static void broker_tell_all(struct broker *broker, enum packet_command command)
 
 static void broker_drain(struct broker *broker)
 {
-    uint64_t end = clock_ms() + DRAIN_MS;
+    uint64_t end = clock_ms() + broker->settings.drain;
     int linger = GOODBYE_MS;
     broker_log(broker, BROKER_LOG_INFO, "broker_draining", "calls=%zu sessions=%zu",
                broker->router.calls.count, broker->sessions.by_id.count);
@@ -270,6 +277,7 @@ static void broker_drain(struct broker *broker)
         else
             broker_wait(broker);
     }
+    router_drop_waiting(&broker->router);
     broker_tell_all(broker, PACKET_BYE);
     sessions_flush(broker);
     (void)zmq_setsockopt(broker->socket, ZMQ_LINGER, &linger, sizeof linger);

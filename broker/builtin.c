@@ -94,7 +94,8 @@ static struct service **services_sorted(const struct broker *broker, size_t *ret
 /* What a method of the bus is asked, and why it cannot answer. */
 struct question {
     struct broker *broker;
-    struct bytes name; /* the one argument of those that take a name */
+    struct bytes name;                    /* the first argument of those that take a name */
+    const struct busbar_value *arguments; /* the list they came in; NULL if it was a name alone */
     enum busbar_status status;
     char text[256];
 };
@@ -137,6 +138,8 @@ static struct busbar_value *export_row(const struct export *export)
     record_count(&record, "worker", export->worker->number);
     record_count(&record, "credit", export->worker->credit);
     record_count(&record, "running", export->worker->load);
+    if (export->draining)
+        record_set(&record, "draining", busbar_value_bool(true));
     return record_finish(&record);
 }
 
@@ -160,6 +163,41 @@ static struct busbar_value *bus_describe(struct question *question)
     return record_finish(&record);
 }
 
+/* [service, number of a worker or 0, bool] */
+static struct busbar_value *bus_drain(struct question *question)
+{
+    const struct busbar_value *worker = busbar_value_at(question->arguments, 1);
+    const struct busbar_value *drain = busbar_value_at(question->arguments, 2);
+    struct router_drained drained;
+    struct record record;
+    struct broker *broker = question->broker;
+    int64_t number = busbar_value_as_int64(worker);
+    if (busbar_value_count(question->arguments) != 3 || busbar_value_type(worker) != BUSBAR_INT64 ||
+        number < 0 || busbar_value_type(drain) != BUSBAR_BOOL) {
+        question->status = BUSBAR_BAD_REQUEST;
+        snprintf(question->text, sizeof question->text,
+                 "bus.drain takes a list: service, number of a worker or 0, true or false");
+        return NULL;
+    }
+    question->status = router_drain(&broker->router, question->name, (uint64_t)number,
+                                    busbar_value_as_bool(drain), &drained, broker->now);
+    if (question->status != BUSBAR_OK) {
+        snprintf(question->text, sizeof question->text,
+                 number == 0 ? "nobody exports the service '%.*s'"
+                             : "the service '%.*s' has no worker of that number",
+                 (int)question->name.size, (const char *)question->name.data);
+        return NULL;
+    }
+    broker_log(broker, BROKER_LOG_INFO, "service_drain", "service=%.*s worker=%lld drain=%d",
+               (int)question->name.size, (const char *)question->name.data, (long long)number,
+               busbar_value_as_bool(drain));
+    question->status = BUSBAR_BUSY;
+    record_init(&record);
+    record_count(&record, "workers", drained.workers);
+    record_count(&record, "running", drained.running);
+    return record_finish(&record);
+}
+
 static struct busbar_value *bus_stats(struct question *question)
 {
     const struct broker *broker = question->broker;
@@ -177,13 +215,11 @@ static struct busbar_value *bus_stats(struct question *question)
 
 static const struct {
     const char *name;
-    bool takes_name;
+    size_t arguments; /* the first is the name of a service */
     struct busbar_value *(*answer)(struct question *question);
 } METHODS[] = {
-    {"list", false, bus_list},
-    {"lookup", true, bus_lookup},
-    {"describe", true, bus_describe},
-    {"stats", false, bus_stats},
+    {"list", 0, bus_list},   {"lookup", 1, bus_lookup}, {"describe", 1, bus_describe},
+    {"stats", 0, bus_stats}, {"drain", 3, bus_drain},
 };
 
 static void builtin_fail(struct broker *broker, struct session *session, uint64_t id,
@@ -221,25 +257,28 @@ static bool builtin_reply(struct broker *broker, struct session *session, uint64
     return true;
 }
 
-/* The name a call asks for: a MessagePack string, a list of that one argument, or raw text. */
+/* The arguments as a MessagePack list; a single one also as a MessagePack string, or raw text. */
 static bool question_read(struct question *question, const struct packet *packet,
-                          struct busbar_value **keep)
+                          struct busbar_value **keep, size_t arguments)
 {
     const char *text = (const char *)packet->body.data;
     size_t size = packet->body.size;
-    const struct busbar_value *value;
+    bool is_whole = arguments == 1;
     if (packet->encoding == PACKET_MESSAGEPACK) {
         if (busbar_value_decode(keep, packet->body.data, packet->body.size, NULL) != BUSBAR_OK)
             return false;
-        value = *keep;
-        if (busbar_value_type(value) == BUSBAR_LIST && busbar_value_count(value) == 1)
+        const struct busbar_value *value = *keep;
+        if (busbar_value_type(value) == BUSBAR_LIST) {
+            question->arguments = value;
+            is_whole = busbar_value_count(value) == arguments;
             value = busbar_value_at(value, 0);
+        }
         if (busbar_value_type(value) != BUSBAR_STRING)
             return false;
         text = busbar_value_data(value, &size);
     }
     question->name = (struct bytes){.data = (const uint8_t *)text, .size = size};
-    return name_is_service(text, size);
+    return is_whole && name_is_service(text, size);
 }
 
 static void builtin_answer(struct question *question, struct session *session,
@@ -247,10 +286,12 @@ static void builtin_answer(struct question *question, struct session *session,
 {
     CLEANUP(busbar_value_destroy) struct busbar_value *argument = NULL;
     CLEANUP(busbar_value_destroy) struct busbar_value *answer = NULL;
-    if (METHODS[at].takes_name && !question_read(question, packet, &argument)) {
+    size_t arguments = METHODS[at].arguments;
+    if (arguments > 0 && !question_read(question, packet, &argument, arguments)) {
         question->status = BUSBAR_BAD_REQUEST;
-        snprintf(question->text, sizeof question->text, "bus.%s takes the name of a service",
-                 METHODS[at].name);
+        snprintf(question->text, sizeof question->text, "bus.%s takes the name of a service%s",
+                 METHODS[at].name,
+                 arguments == 1 ? "" : ", the number of a worker or 0, and true or false");
         builtin_fail(question->broker, session, packet->id, question);
         return;
     }

@@ -7,6 +7,7 @@
 
 #include "base/blob.h"
 #include "broker/core.h"
+#include "protocol/metadata.h"
 #include "protocol/registration.h"
 #include "transport/frame.h"
 
@@ -62,6 +63,17 @@ static void answer_registry(const struct arrival *arrival, enum packet_command d
     answer(arrival, &packet);
 }
 
+/* Somebody knew another run of a broker: its workers may be on their way here. */
+static void broker_settle(struct broker *broker)
+{
+    uint64_t until = broker->started + broker->settings.settle;
+    if (broker->now >= until || broker->router.settle_until == until)
+        return;
+    broker_log(broker, BROKER_LOG_INFO, "broker_settling", "ms=%llu",
+               (unsigned long long)(until - broker->now));
+    router_settle(&broker->router, until);
+}
+
 static void on_hello(struct arrival *arrival)
 {
     struct broker *broker = arrival->broker;
@@ -83,6 +95,8 @@ static void on_hello(struct arrival *arrival)
         answer_error(arrival, arrival->packet.id, BUSBAR_BUSY, "the broker has too many peers");
         return;
     }
+    if (hello.last_epoch != 0 && hello.last_epoch != broker->epoch)
+        broker_settle(broker);
     int fd = message_fd(arrival->message);
     if (session_find_fd(&broker->sessions, fd) != NULL)
         return; /* a dead peer's last words: its descriptor is another's by now */
@@ -150,7 +164,13 @@ static bool is_to_the_bus(const struct packet *packet)
 static void on_call(struct arrival *arrival)
 {
     struct broker *broker = arrival->broker;
-    if (is_to_the_bus(&arrival->packet))
+    struct bytes caller;
+    if (metadata_find(arrival->packet.metadata, METADATA_CALLER, &caller)) {
+        broker->counters.calls_received++;
+        broker->counters.outcome_bad_request++;
+        answer_error(arrival, arrival->packet.id, BUSBAR_BAD_REQUEST,
+                     "who calls is for the broker to say");
+    } else if (is_to_the_bus(&arrival->packet))
         builtin_call(broker, arrival->session, &arrival->packet);
     else
         router_call(&broker->router, &arrival->session->peer, &arrival->packet, arrival->attached,
@@ -161,6 +181,24 @@ static void on_reply(struct arrival *arrival)
 {
     router_reply(&arrival->broker->router, &arrival->session->peer, &arrival->packet,
                  arrival->attached, arrival->broker->now);
+}
+
+static void on_part(struct arrival *arrival)
+{
+    router_part(&arrival->broker->router, &arrival->session->peer, &arrival->packet,
+                arrival->attached, arrival->broker->now);
+}
+
+static void on_progress(struct arrival *arrival)
+{
+    router_progress(&arrival->broker->router, &arrival->session->peer, &arrival->packet,
+                    arrival->broker->now);
+}
+
+static void on_grant(struct arrival *arrival)
+{
+    router_grant(&arrival->broker->router, &arrival->session->peer, arrival->packet.id,
+                 arrival->packet.timeout, arrival->broker->now);
 }
 
 static void on_cancel(struct arrival *arrival)
@@ -200,6 +238,8 @@ static const struct {
     [PACKET_CREDIT] = {on_credit, false},     [PACKET_CALL] = {on_call, false},
     [PACKET_REPLY] = {on_reply, false},       [PACKET_ERROR] = {on_reply, false},
     [PACKET_CANCEL] = {on_cancel, false},     [PACKET_RETURN] = {on_return, false},
+    [PACKET_PART] = {on_part, false},         [PACKET_GRANT] = {on_grant, false},
+    [PACKET_PROGRESS] = {on_progress, false},
 };
 
 static void packet_handle(struct arrival *arrival)

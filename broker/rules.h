@@ -13,7 +13,7 @@ struct service_rule {
     enum balance balance;
     uint64_t queue_calls; /* 0 in any of these: not said */
     uint64_t queue_bytes;
-    uint64_t queue_age; /* ms */
+    uint32_t queue_age; /* ms */
 };
 
 /* The rule for a service: its name comes before a prefix, a longer prefix before a shorter one. NULL

@@ -94,7 +94,7 @@ static struct session *session_new(struct broker *broker, const struct routing_i
     session->id = *id;
     session->fd = -1;
     session->token = sessions_token(&broker->sessions);
-    memcpy(session->instance, hello->instance, INSTANCE_SIZE);
+    memcpy(session->peer.instance, hello->instance, INSTANCE_SIZE);
     session->last_seen = broker->now;
     outbox_init(&session->outbox, broker->pool);
     list_init(&session->flush);
@@ -229,6 +229,12 @@ void sessions_end_broken(struct broker *broker)
     }
 }
 
+/* With half of what may be due to it, a peer is not sent what it can do without. */
+static void session_weigh(const struct broker *broker, struct session *session)
+{
+    session->peer.congested = outbox_bytes(&session->outbox) > broker->settings.outbox_bytes / 2;
+}
+
 void session_send(struct broker *broker, struct session *session, const struct packet *packet,
                   struct blob *attached)
 {
@@ -238,6 +244,7 @@ void session_send(struct broker *broker, struct session *session, const struct p
         session_doom(broker, session, "out of memory");
         return;
     }
+    session_weigh(broker, session);
     if (outbox_bytes(&session->outbox) > broker->settings.outbox_bytes) {
         broker->counters.sessions_cut++;
         (void)intake_cut(&broker->intake, session->fd); /* or what libzmq holds for it would stay */
@@ -250,7 +257,9 @@ void session_send(struct broker *broker, struct session *session, const struct p
 
 static void session_flush(struct broker *broker, struct session *session)
 {
-    switch (session_push(broker, session)) {
+    enum outbox_result result = session_push(broker, session);
+    session_weigh(broker, session);
+    switch (result) {
     case OUTBOX_SENT:
         break;
     case OUTBOX_BLOCKED:

@@ -19,7 +19,6 @@ struct session {
     struct routing_id id;
     int fd; /* the connection's descriptor, to match the monitor's events; -1 for none */
     uint64_t token;
-    uint8_t instance[INSTANCE_SIZE];
     uint64_t last_seen; /* ms */
     struct outbox outbox;
     struct map_node by_id;

@@ -1,218 +1,39 @@
-/* The settings of a broker as a table, and the rules between them. */
+/* The settings of a broker: loaded, and the rules between them. */
 #include "broker/settings.h"
 
 #include "base/cleanup.h"
 #include "base/quote.h"
+#include "broker/settings_table.h"
 #include "protocol/endpoint.h"
 #include "settings/scalar.h"
-#include "settings/table.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KIB UINT64_C(1024)
-#define MIB (1024 * KIB)
-#define GIB (1024 * MIB)
-#define TIB (1024 * GIB)
-
-#define AT(member, type) SETTINGS_AT(struct broker_settings, member, type)
-
-static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
-
-static const struct settings_key bind_keys[] = {
-    {
-        .key = "endpoint",
-        .type = SETTINGS_STRING,
-        .required = true,
-        .offset = SETTINGS_AT(struct broker_bind, endpoint, char *),
-        .check = endpoint_expected,
-    },
-};
-
-static const struct settings_table bind_table = {
-    .keys = bind_keys,
-    .count = ARRAY_SIZE(bind_keys),
-    .size = sizeof(struct broker_bind),
-    .shorthand = "endpoint",
-};
-
-static const struct settings_key heartbeat_keys[] = {
-    {
-        .key = "interval",
-        .type = SETTINGS_DURATION,
-        .offset = AT(heartbeat_interval, uint32_t),
-        .standard = "1s",
-        .min = 10,
-        .max = 3600 * 1000,
-        .help = "How often a worker shows that it is alive. 10ms to 1h.",
-    },
-    {
-        .key = "liveness",
-        .type = SETTINGS_U32,
-        .offset = AT(heartbeat_liveness, uint32_t),
-        .standard = "3",
-        .min = 2,
-        .max = 100,
-        .help = "After how many silent intervals a worker counts as lost. 2 to 100.",
-    },
-};
-
-static const struct settings_table heartbeat_table = {heartbeat_keys, ARRAY_SIZE(heartbeat_keys), 0,
-                                                      NULL};
-
-static const struct settings_key queue_keys[] = {
-    {
-        .key = "calls",
-        .type = SETTINGS_U64,
-        .offset = AT(queue_calls, uint64_t),
-        .standard = "100000",
-        .min = 1,
-        .max = 100 * 1000 * 1000,
-        .help = "How many calls may wait. 1 to 100000000.",
-    },
-    {
-        .key = "bytes",
-        .type = SETTINGS_SIZE,
-        .offset = AT(queue_bytes, uint64_t),
-        .standard = "256 MiB",
-        .min = 64 * KIB,
-        .max = TIB,
-        .help = "How many bytes they may have together. 64 KiB to 1024 GiB.",
-    },
-};
-
-static const struct settings_table queue_table = {queue_keys, ARRAY_SIZE(queue_keys), 0, NULL};
-
-static const struct settings_key log_keys[] = {
-    {
-        .key = "level",
-        .type = SETTINGS_STRING,
-        .offset = AT(log_level, char *),
-        .standard = "info",
-        .words = levels,
-        .help = "error, warning, info or debug: what is less important is not written.",
-    },
-};
-
-static const struct settings_table log_table = {log_keys, ARRAY_SIZE(log_keys), 0, NULL};
-
-static const struct settings_key keys[] = {
-    {
-        .key = "version",
-        .type = SETTINGS_CONSTANT,
-        .standard = "1",
-        .help = "The version of this file's form.",
-    },
-    {
-        .key = "bind",
-        .type = SETTINGS_LIST,
-        .single = true,
-        .offset = AT(binds, struct broker_bind *),
-        .count_offset = AT(bind_count, size_t),
-        .standard = BROKER_DEFAULT_ENDPOINT,
-        .min = 1,
-        .max = 64,
-        .table = &bind_table,
-        .help = "Where to listen: tcp://HOST:PORT (port * takes a free one), ipc://PATH or\n"
-                "inproc://NAME; one, or a list of them, each as it is or as {endpoint: ...}.",
-    },
-    {
-        .key = "allow_plaintext",
-        .type = SETTINGS_BOOL,
-        .offset = AT(allow_plaintext, bool),
-        .standard = "false",
-        .help = "Must be true to listen where other machines can connect: there is no encryption\n"
-                "and anyone who can connect can call and export everything.",
-    },
-    {
-        .key = "body_limit",
-        .type = SETTINGS_SIZE,
-        .offset = AT(body_limit, uint64_t),
-        .standard = "16 MiB",
-        .min = KIB,
-        .max = GIB,
-        .help = "The largest body of a call or a reply. 1 KiB to 1 GiB.",
-    },
-    {
-        .key = "heartbeat",
-        .type = SETTINGS_GROUP,
-        .table = &heartbeat_table,
-        .help = "Workers that fall silent are found out by this.",
-    },
-    {
-        .key = "queue",
-        .type = SETTINGS_GROUP,
-        .table = &queue_table,
-        .help = "What may wait for the workers of one service; beyond it calls end as BUSY.",
-    },
-    {
-        .key = "outbox_bytes",
-        .type = SETTINGS_SIZE,
-        .offset = AT(outbox_bytes, uint64_t),
-        .standard = "64 MiB",
-        .min = 64 * KIB,
-        .max = TIB,
-        .help = "How many bytes may be due to a peer that does not read before it is cut off; at\n"
-                "least body_limit and 64 KiB.",
-    },
-    {
-        .key = "retained_bytes",
-        .type = SETTINGS_SIZE,
-        .offset = AT(retained_bytes, uint64_t),
-        .standard = "64 MiB",
-        .max = TIB,
-        .help = "How many bytes of one client's idempotent calls are kept until their replies, to\n"
-                "send them to another worker should theirs be lost. 0 to 1024 GiB.",
-    },
-    {
-        .key = "attempts",
-        .type = SETTINGS_U32,
-        .offset = AT(attempts, uint32_t),
-        .standard = "3",
-        .min = 1,
-        .max = 3,
-        .help = "To how many workers an idempotent call is given before it fails. 1 to 3.",
-    },
-    {
-        .key = "session_limit",
-        .type = SETTINGS_U32,
-        .offset = AT(session_limit, uint32_t),
-        .standard = "0",
-        .max = 1000 * 1000,
-        .help = "How many peers may be connected; 0: as many as there are file descriptors for.",
-    },
-    {
-        .key = "log",
-        .type = SETTINGS_GROUP,
-        .table = &log_table,
-        .help = "What is written to stderr.",
-    },
-};
-
-static const struct settings_table table = {keys, ARRAY_SIZE(keys), sizeof(struct broker_settings),
-                                            NULL};
 
 enum busbar_status broker_settings_init(struct broker_settings *settings)
 {
-    return settings_init(&table, settings) ? BUSBAR_OK : BUSBAR_NO_MEMORY;
+    return settings_init(&broker_settings_table, settings) ? BUSBAR_OK : BUSBAR_NO_MEMORY;
 }
 
 void broker_settings_fini(struct broker_settings *settings)
 {
-    settings_fini(&table, settings);
+    settings_fini(&broker_settings_table, settings);
 }
 
 void broker_settings_dump(const struct broker_settings *settings, FILE *out)
 {
-    settings_dump(&table, settings, out);
+    settings_dump(&broker_settings_table, settings, out);
 }
 
 enum busbar_status broker_settings_read(struct broker_settings *settings,
                                         const struct settings_node *map,
                                         struct settings_errors *errors)
 {
-    return settings_read(&table, map, settings, errors) ? BUSBAR_OK : BUSBAR_BAD_CONFIG;
+    return settings_read(&broker_settings_table, map, settings, errors) ? BUSBAR_OK
+                                                                        : BUSBAR_BAD_CONFIG;
 }
 
 static void free_binds(struct broker_bind *binds, size_t count)
@@ -312,7 +133,7 @@ static void set_log_level(struct broker_settings *settings, const char *level,
 {
     char expected[SETTINGS_EXPECTED_SIZE];
     char quoted[80];
-    const struct settings_key *key = &log_keys[0];
+    const struct settings_key *key = broker_settings_log_level;
     const struct settings_node node = {.kind = SETTINGS_SCALAR, .plain = true};
     enum settings_outcome outcome = settings_scalar_read(key, level, true, &settings->log_level);
     if (outcome == SETTINGS_NO_MEMORY)

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "broker/rules.h"
+
 struct settings_errors;
 struct settings_node;
 
@@ -28,10 +30,20 @@ struct broker_settings {
     uint64_t queue_calls;        /* calls one service may have waiting; 100000 */
     uint64_t queue_bytes;        /* bytes one service may have waiting; 256 MiB */
     uint64_t outbox_bytes;       /* bytes due to one peer before it is cut; 64 MiB */
-    uint64_t retained_bytes;     /* request bytes kept for one client's idempotent calls; 64 MiB */
+    uint32_t queue_age;          /* ms one may wait; 0: until its deadline */
+    uint64_t client_calls;       /* calls of one client without outcome; 1000000 */
+    uint64_t retained_bytes;     /* request bytes kept for one client; 64 MiB */
     uint32_t attempts;           /* how often an idempotent call is given to a worker; 3 */
-    uint32_t session_limit;      /* connected peers; 0: what the file descriptor limit allows */
-    char *log_level;             /* error, warning, info, debug */
+    uint32_t retry_budget;       /* percent of a service's calls; 10 */
+    uint32_t retry_reserve;      /* repetitions a service has at first; 1000 */
+    uint64_t waiting_calls;      /* calls that may wait for what nobody serves; 10000 */
+    uint32_t settle;             /* ms after a restart in which all do; 2000 */
+    uint32_t hops;               /* handlers a call may come through; 32 */
+    uint32_t drain;              /* ms that running calls have when the broker stops; 5000 */
+    struct service_rule *rules;  /* key `services` */
+    size_t rule_count;
+    uint32_t session_limit; /* connected peers; 0: what the file descriptor limit allows */
+    char *log_level;        /* error, warning, info, debug */
 };
 
 /* What a command line says; it comes before what a file says. */

@@ -14,7 +14,7 @@
 
 #define KNOWN                                                                                      \
     "version, bind, allow_plaintext, body_limit, heartbeat, queue, outbox_bytes, retained_bytes, " \
-    "attempts, session_limit, log"
+    "client_calls, attempts, retry, wait, hops, drain, services, session_limit, log"
 #define PORT "tcp://HOST:PORT with a port from 1 to 65535 or * for a free one"
 #define HOST "tcp://HOST:PORT with an address, the name of an interface or * as the host"
 #define SIZE "a size like 64 KiB or 16 MiB, from 1 KiB to 1 GiB"
