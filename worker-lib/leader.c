@@ -167,6 +167,11 @@ static void flush(struct busbar_worker *worker)
     leader->blocked = answers_flush(&worker->answers, leader->connection.socket) != OUTBOX_SENT;
 }
 
+void leader_flush(struct busbar_worker *worker)
+{
+    flush(worker);
+}
+
 static int wait_timeout(const struct busbar_worker *worker, const struct turn *turn)
 {
     const struct leader *leader = &worker->leader;
@@ -295,6 +300,7 @@ static void finish(struct busbar_worker *worker)
         worker->result = BUSBAR_TIMEOUT;
     pthread_cond_broadcast(&worker->followers);
     pthread_cond_broadcast(&worker->changed);
+    pthread_cond_broadcast(&worker->granted);
 }
 
 void leader_turn(struct busbar_worker *worker)

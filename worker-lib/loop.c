@@ -148,6 +148,7 @@ void worker_loop(struct busbar_worker *worker)
     struct handler_place place;
     handler_place_init(&place, worker);
     if (worker->is_inline) {
+        worker->inline_thread = pthread_self();
         loop(&place);
         return;
     }

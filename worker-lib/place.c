@@ -69,6 +69,15 @@ static void take(struct place *place)
     taken->away_ns += now_ns - taken->left_ns;
 }
 
+bool place_is_here(const struct busbar_worker *worker)
+{
+    struct place *place = place_current();
+    if (place == NULL || place->leave != leave)
+        return false;
+    const struct handler_place *here = CONTAINER_OF(place, struct handler_place, place);
+    return here->worker == worker && here->is_inside;
+}
+
 void handler_place_init(struct handler_place *place, struct busbar_worker *worker)
 {
     *place = (struct handler_place){.place = {.leave = leave, .take = take}, .worker = worker};

@@ -64,6 +64,7 @@ static void locks_init(struct busbar_worker *worker)
     pthread_cond_init(&worker->followers, &monotonic);
     pthread_cond_init(&worker->changed, &monotonic);
     pthread_cond_init(&worker->places, &monotonic);
+    pthread_cond_init(&worker->granted, &monotonic);
     pthread_condattr_destroy(&monotonic);
 }
 
@@ -109,6 +110,7 @@ static void worker_free(struct busbar_worker *worker)
     pthread_cond_destroy(&worker->followers);
     pthread_cond_destroy(&worker->changed);
     pthread_cond_destroy(&worker->places);
+    pthread_cond_destroy(&worker->granted);
     pthread_mutex_destroy(&worker->lock);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);

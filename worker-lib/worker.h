@@ -67,6 +67,7 @@ struct busbar_worker {
     struct fork_mark fork_mark;
     uint32_t threads; /* handlers at once */
     bool is_inline;
+    pthread_t inline_thread; /* once it runs */
     uint32_t stop_timeout;
     int wake_fd; /* ends the leader's poll */
     busbar_worker_log_fn *log;
@@ -82,6 +83,7 @@ struct busbar_worker {
     pthread_cond_t followers;
     pthread_cond_t changed; /* phase, thread or service states */
     pthread_cond_t places;  /* handlers that come back from a call of their own */
+    pthread_cond_t granted; /* handlers that wait for room for a part */
     enum worker_phase phase;
     enum busbar_status result;  /* of busbar_worker_run */
     enum busbar_status refusal; /* a final one ends the worker */
