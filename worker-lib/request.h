@@ -25,9 +25,9 @@ struct busbar_request {
     struct answer_to to;
     uint64_t deadline; /* ms */
     uint64_t arrived_ns;
-    uint32_t window; /* parts that may be sent now; for the worker's lock */
+    uint32_t window;             /* parts that may be sent now; for the worker's lock */
     struct request_extra *extra; /* request_metadata.c; NULL until it is needed */
-    atomic_uint references; /* the thread that runs it, and whoever has to answer */
+    atomic_uint references;      /* the thread that runs it, and whoever has to answer */
     atomic_bool cancelled;
 };
 

@@ -26,10 +26,36 @@ void service_table_fini(struct service_table *table)
     map_fini(&table->methods);
 }
 
+struct context_owner *context_owner_new(const struct busbar_service *from)
+{
+    struct context_owner *owner = malloc(sizeof *owner);
+    if (owner == NULL)
+        return NULL;
+    atomic_init(&owner->references, 1);
+    owner->context = from->context;
+    owner->free = from->context_free;
+    return owner;
+}
+
+struct context_owner *context_owner_ref(struct context_owner *owner)
+{
+    atomic_fetch_add_explicit(&owner->references, 1, memory_order_relaxed);
+    return owner;
+}
+
+void context_owner_unref(struct context_owner **owner)
+{
+    struct context_owner *left = STEAL(*owner);
+    if (left == NULL || atomic_fetch_sub_explicit(&left->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (left->free != NULL)
+        left->free(left->context);
+    free(left);
+}
+
 static void service_free(struct service *service)
 {
-    if (service->context_free != NULL)
-        service->context_free(service->context);
+    context_owner_unref(&service->owner);
     for (size_t i = 0; i < service->method_count; i++)
         free(service->methods[i].name);
     blob_unref(&service->registration);

@@ -91,6 +91,15 @@ static void on_opened(void *owner)
     registrar_step(worker);
 }
 
+/* For who waits until each broker of a list either has the services or is known not to be there. */
+static void note_reach(struct busbar_worker *worker, bool is_reached)
+{
+    worker_lock(worker);
+    worker->is_unreachable = !is_reached;
+    pthread_cond_broadcast(&worker->changed);
+    worker_unlock(worker);
+}
+
 static void on_welcomed(void *owner)
 {
     struct busbar_worker *worker = owner;
@@ -103,6 +112,7 @@ static void on_welcomed(void *owner)
     };
     worker->answers.body_limit = welcome->body_limit;
     heartbeat_set(&worker->heartbeat, &session);
+    note_reach(worker, true);
     tell_reached(worker);
 }
 
@@ -117,12 +127,14 @@ static void on_lost(void *owner, const char *reason)
     registrar_reset(worker);
     worker_unlock(worker);
     heartbeat_set(&worker->heartbeat, &none);
+    note_reach(worker, false);
     worker_say(worker, "%s", reason);
     tell_lost(worker, reason);
 }
 
 static void on_unreachable(void *owner, const char *reason)
 {
+    note_reach(owner, false);
     worker_say(owner, "%s", reason);
     tell_unreachable(owner, reason);
 }

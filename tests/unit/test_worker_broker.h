@@ -367,6 +367,15 @@ static inline void fake_ready(struct fake *fake, struct busbar_worker *worker)
     }
 }
 
+/* The broker's successor has the worker and its services; what was heard before is forgotten. */
+static inline void fake_succeed(struct fake *fake, struct busbar_worker *worker)
+{
+    fake_forget(fake);
+    fake_restart(fake);
+    fake_expect(fake, PACKET_REGISTER);
+    fake_ready(fake, worker);
+}
+
 /* Stops the worker with the broker at work, and waits for its BYE. */
 static inline void fake_stop(struct fake *fake, struct busbar_worker **worker)
 {
