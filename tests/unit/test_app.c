@@ -321,7 +321,6 @@ int main(void)
         TEST(a_missing_library_is_an_error_at_load),
         TEST(no_circle_is_seen_where_there_is_none),
         TEST(the_broker_is_the_files_then_the_environments_then_the_default),
-        TEST(no_circle_is_seen_where_there_is_none),
         TEST(the_variable_may_list_several_brokers),
         TEST(a_wrong_variable_is_told_as_such),
         TEST(an_overlay_changes_what_it_names),
