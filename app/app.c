@@ -72,7 +72,7 @@ enum busbar_status busbar_app_new(struct busbar_app **ret)
     enum busbar_status status = links_new(&app->links);
     if (status != BUSBAR_OK)
         return busbar_fail(status, BUSBAR_NOT_EXECUTED, "%s", busbar_status_text(status));
-    if (!app_settings_set_broker(&app->wiring.settings, app_settings_default_broker(), false))
+    if (!app_settings_set_default_brokers(&app->wiring.settings))
         return no_memory();
     app->wake = eventfd(0, EFD_CLOEXEC);
     if (app->wake < 0)

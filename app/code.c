@@ -24,6 +24,8 @@ static enum busbar_status check_numbers(const struct export_settings *settings)
         {"instances", settings->instances, APP_INSTANCES_MAX},
         {"threads", settings->threads, APP_THREADS_MAX},
         {"credit", settings->credit, APP_CREDIT_MAX},
+        {"weight", settings->weight, REGISTRATION_WEIGHT_MAX},
+        {"stall", settings->stall_ms, REGISTRATION_STALL_MAX},
     };
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         if (numbers[i].value > numbers[i].max)
@@ -47,6 +49,12 @@ static enum busbar_status check_texts(const struct export_settings *settings)
     char quoted[QUOTED_SIZE];
     if (settings->version != NULL && strlen(settings->version) > REGISTRATION_TEXT_MAX)
         return app_misuse("the version of an export must be at most 4096 bytes");
+    enum balance balance;
+    if (settings->balance != NULL && !balance_of_name(&balance, settings->balance))
+        return app_misuse(
+            "balance of an export must be least_loaded, round_robin, random or "
+            "sticky, not %s",
+            quote(quoted, sizeof quoted, settings->balance, strlen(settings->balance)));
     if (settings->tag_count > REGISTRATION_TAGS_MAX)
         return app_misuse("an export may have 64 tags, not %zu", settings->tag_count);
     for (size_t i = 0; i < settings->tag_count; i++) {
@@ -151,6 +159,9 @@ enum busbar_status busbar_app_export(struct busbar_app *app, const struct busbar
         .instances = export_->instances == 0 ? 1 : export_->instances,
         .threads = export_->threads == 0 ? 1 : export_->threads,
         .credit = export_->credit,
+        .weight = export_->weight == 0 ? REGISTRATION_WEIGHT : export_->weight,
+        .balance = (char *)export_->balance,
+        .stall_ms = export_->stall_ms,
     };
     enum busbar_status status = BUSBAR_OK;
     pthread_mutex_lock(&app->change);

@@ -74,7 +74,8 @@ static bool same_text(const char *a, const char *b)
 static bool is_alike(const struct export_entry *a, const struct export_entry *b)
 {
     bool alike = same_text(a->version, b->version) && a->instances == b->instances &&
-                 a->threads == b->threads && a->credit == b->credit;
+                 a->threads == b->threads && a->credit == b->credit && a->weight == b->weight &&
+                 a->stall_ms == b->stall_ms && same_text(a->balance, b->balance);
     for (size_t i = 0; alike && (a->tags[i] != NULL || b->tags[i] != NULL); i++) {
         alike = same_text(a->tags[i], b->tags[i]);
     }

@@ -115,11 +115,16 @@ static enum busbar_status worker_register(struct export_worker *worker,
 {
     char error[ERROR_SIZE];
     struct busbar_service service = export_target_service(entry->target, entry->name);
-    CLEANUP(cleanup_free) void *methods = (void *)(uintptr_t)service.methods;
+    CLEANUP(cleanup_free) void *made = (void *)(uintptr_t)service.methods;
+    struct busbar_method *methods = made;
     if (methods == NULL)
         return busbar_fail(BUSBAR_NO_MEMORY, BUSBAR_NOT_EXECUTED, "out of memory");
+    for (size_t i = 0; i < service.method_count; i++)
+        methods[i].stall_ms = entry->stall_ms;
     service.version = entry->version;
     service.tags = (const char *const *)entry->tags;
+    service.weight = entry->weight;
+    service.balance = entry->balance;
     struct export_target *target = export_target_ref(entry->target);
     enum busbar_status status = busbar_worker_register(worker->worker, &service);
     if (status == BUSBAR_OK)

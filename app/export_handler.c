@@ -86,9 +86,16 @@ static enum busbar_status read_arguments(struct busbar_value **ret,
 
 /* Answers -------------------------------------------------------------------------------------- */
 
-static void fail(struct busbar_request **request, enum busbar_status status)
+/* The object is the handler; what does not even reach it, this library has refused. */
+static void fail(struct busbar_request **request, enum busbar_status status, bool by_object)
 {
-    request_fail(request, &(struct failure){status, busbar_last_fate(), busbar_last_error()});
+    const struct failure failure = {
+        .status = status,
+        .fate = busbar_last_fate(),
+        .text = busbar_last_error(),
+        .by_handler = by_object,
+    };
+    request_fail(request, &failure);
 }
 
 static void value_give_back(void *data, void *hint)
@@ -118,7 +125,7 @@ static void answer(struct busbar_request **request, const struct export_method *
         *result = NULL;
     } else if (busbar_body_value(&body, *result) != BUSBAR_OK) {
         busbar_fail(BUSBAR_NO_MEMORY, BUSBAR_EXECUTED, "no memory for the result");
-        fail(request, BUSBAR_NO_MEMORY);
+        fail(request, BUSBAR_NO_MEMORY, false);
         return;
     }
     /* Over the limit the caller is told just that; if nobody waits any more, nobody is told. */
@@ -162,10 +169,11 @@ void export_handle(struct busbar_request **request, void *context)
     if (status == BUSBAR_OK)
         status = read_arguments(&arguments, *request, method);
     call.arguments = arguments;
-    if (status == BUSBAR_OK)
+    bool reached = status == BUSBAR_OK;
+    if (reached)
         status = call_object(target, &call, &result);
     if (status == BUSBAR_OK)
         answer(request, method, &result);
     else
-        fail(request, status);
+        fail(request, status, reached);
 }

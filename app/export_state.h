@@ -46,6 +46,9 @@ struct export_entry {
     uint32_t instances;
     uint32_t threads;
     uint32_t credit;
+    uint32_t weight;
+    char *balance;
+    uint32_t stall_ms;
     uint64_t number; /* of this one alone, whatever the names */
     struct busbar_object *object;
     struct export_target *target;

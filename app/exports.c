@@ -37,6 +37,7 @@ void export_destroy(struct export_entry **entry)
     free(gone->tags);
     free(gone->name);
     free(gone->version);
+    free(gone->balance);
     export_target_unref(&gone->target);
     busbar_object_destroy(&gone->object);
     free(gone);
@@ -70,9 +71,12 @@ static enum busbar_status entry_new(struct export_entry **ret,
     entry->instances = settings->instances == 0 ? 1 : settings->instances;
     entry->threads = settings->threads == 0 ? 1 : settings->threads;
     entry->credit = settings->credit;
+    entry->weight = settings->weight;
+    entry->stall_ms = settings->stall_ms;
     entry->object = busbar_object_ref(object);
     if (!copy_text(&entry->name, settings->name) ||
-        !copy_text(&entry->version, settings->version) || !copy_tags(entry, settings))
+        !copy_text(&entry->version, settings->version) ||
+        !copy_text(&entry->balance, settings->balance) || !copy_tags(entry, settings))
         return no_memory();
     *ret = STEAL(entry);
     return BUSBAR_OK;

@@ -24,7 +24,10 @@ struct export_settings {
     size_t tag_count;
     uint32_t instances;
     uint32_t threads;
-    uint32_t credit; /* 0: adapted */
+    uint32_t credit;   /* 0: adapted */
+    uint32_t weight;   /* 0: the default */
+    char *balance;     /* NULL: not said */
+    uint32_t stall_ms; /* of all methods; 0: never */
 };
 
 /* Exports of one group share their workers, one for each broker, so one connection each. */

@@ -17,6 +17,10 @@
 
 static const char *const levels[] = {"off", "error", "warning", "info", "debug", NULL};
 
+#define BALANCE_WORD(name, text) text,
+static const char *const balances[] = {BALANCE_TABLE(BALANCE_WORD) NULL};
+#undef BALANCE_WORD
+
 const char *broker_expected(const char *text)
 {
     return endpoint_is_valid(text) ? NULL : "tcp://HOST:PORT, ipc://PATH or inproc://NAME";
@@ -153,6 +157,30 @@ static const struct settings_key export_keys[] = {
         .standard = "0",
         .max = APP_CREDIT_MAX,
         .help = "Calls taken at once by each instance; 0: adapted. 0 to 65536.",
+    },
+    {
+        .key = "weight",
+        .type = SETTINGS_U32,
+        .offset = EXPORT_AT(weight, uint32_t),
+        .standard = "100",
+        .min = 1,
+        .max = REGISTRATION_WEIGHT_MAX,
+        .help = "Against other workers of the service. 1 to 10000.",
+    },
+    {
+        .key = "balance",
+        .type = SETTINGS_STRING,
+        .offset = EXPORT_AT(balance, char *),
+        .words = balances + 1, /* all but the unset one */
+        .help = "How calls are spread over the workers of the service.",
+    },
+    {
+        .key = "stall",
+        .type = SETTINGS_DURATION,
+        .offset = EXPORT_AT(stall_ms, uint32_t),
+        .standard = "0",
+        .max = REGISTRATION_STALL_MAX,
+        .help = "A handler that gives no sign for so long counts as hanging; 0: never.",
     },
 };
 
@@ -303,56 +331,16 @@ static void default_broker(struct app_settings *settings, const struct settings_
     char quoted[160];
     if (settings_node_find(root, "broker") != NULL)
         return;
-    const char *endpoint = app_settings_default_broker();
-    const char *expected = broker_expected(endpoint);
-    if (expected != NULL)
-        settings_node_complain(errors, NULL, "$BUSBAR_BROKER must be %s, not %s", expected,
-                               quote(quoted, sizeof quoted, endpoint, strlen(endpoint)));
-    else if (!app_settings_set_broker(settings, endpoint, false))
-        settings_node_complain(errors, NULL, "out of memory");
-}
-
-struct named {
-    const char *name;
-    size_t index;
-};
-
-static int compare_names(const void *left, const void *right)
-{
-    const struct named *a = left;
-    const struct named *b = right;
-    int order = strcmp(a->name, b->name);
-    return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
-}
-
-/* Sorts, so that many exports do not take quadratic time. */
-static void check_duplicates(const struct app_settings *settings, const struct settings_node *root,
-                             struct settings_errors *errors)
-{
-    char quoted[160];
-    size_t count = 0;
-    CLEANUP(cleanup_free) struct named *names = calloc(settings->export_count + 1, sizeof *names);
-    if (names == NULL) {
+    if (!app_settings_set_default_brokers(settings)) {
         settings_node_complain(errors, NULL, "out of memory");
         return;
     }
-    for (size_t i = 0; i < settings->export_count; i++) {
-        if (settings->exports[i].name != NULL)
-            names[count++] = (struct named){settings->exports[i].name, i};
-    }
-    qsort(names, count, sizeof *names, compare_names);
-    size_t first = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (strcmp(names[first].name, names[i].name) != 0) {
-            first = i;
-            continue;
-        }
-        const struct settings_node *one = export_node(root, names[first].index);
-        const struct settings_node *other = export_node(root, names[i].index);
-        settings_node_complain(errors, settings_node_find(other, "name"),
-                               "%s is exported already on line %u; a name can be exported once",
-                               quote(quoted, sizeof quoted, names[i].name, strlen(names[i].name)),
-                               one != NULL ? (unsigned)one->place.line : 0);
+    for (size_t i = 0; i < settings->broker_count; i++) {
+        const char *endpoint = settings->brokers[i].endpoint;
+        const char *expected = broker_expected(endpoint);
+        if (expected != NULL)
+            settings_node_complain(errors, NULL, "$BUSBAR_BROKER must be %s, not %s", expected,
+                                   quote(quoted, sizeof quoted, endpoint, strlen(endpoint)));
     }
 }
 
@@ -367,7 +355,7 @@ bool app_settings_read(struct app_settings *ret, const struct settings_node *roo
     (void)!settings_read(&table, root, ret, errors);
     check_brokers(ret, root, errors);
     default_broker(ret, root, errors);
-    check_duplicates(ret, root, errors);
+    app_settings_check_duplicates(ret, root, errors);
     return errors->count == before;
 }
 

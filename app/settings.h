@@ -43,6 +43,11 @@ bool app_settings_read(struct app_settings *ret, const struct settings_node *roo
                        struct settings_errors *errors);
 void app_settings_fini(struct app_settings *settings);
 
+/* One rule of those, in settings_duplicates.c. */
+void app_settings_check_duplicates(const struct app_settings *settings,
+                                   const struct settings_node *root,
+                                   struct settings_errors *errors);
+
 /* The parts of a file in front of `objects`, and behind. */
 void app_settings_dump_head(const struct app_settings *settings, FILE *out);
 void app_settings_dump_tail(const struct app_settings *settings, FILE *out);
@@ -51,8 +56,9 @@ void app_settings_dump_tail(const struct app_settings *settings, FILE *out);
 bool app_settings_set_broker(struct app_settings *settings, const char *endpoint, bool embed);
 /* Takes further ones to connect to; NULL-terminated. */
 bool app_settings_set_brokers(struct app_settings *settings, const char *const *endpoints);
-/* $BUSBAR_BROKER, else the default. */
-const char *app_settings_default_broker(void);
+/* Those of $BUSBAR_BROKER, else the default. One that is no list of endpoints is taken as it is, for
+ * broker_expected to find. False when out of memory. */
+bool app_settings_set_default_brokers(struct app_settings *settings);
 /* The broker to embed; NULL for none. */
 const struct broker_settings *app_settings_embed(const struct app_settings *settings);
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/broker_list.h"
+
 static void brokers_free(struct broker_settings *brokers, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -35,11 +37,8 @@ bool app_settings_set_broker(struct app_settings *settings, const char *endpoint
     return true;
 }
 
-bool app_settings_set_brokers(struct app_settings *settings, const char *const *endpoints)
+static bool set_brokers(struct app_settings *settings, const char *const *endpoints, size_t count)
 {
-    size_t count = 0;
-    while (endpoints[count] != NULL)
-        count++;
     struct broker_settings *brokers = calloc(count + 1, sizeof *brokers);
     bool done = brokers != NULL;
     for (size_t i = 0; done && i < count; i++) {
@@ -53,10 +52,25 @@ bool app_settings_set_brokers(struct app_settings *settings, const char *const *
     return done;
 }
 
-const char *app_settings_default_broker(void)
+bool app_settings_set_brokers(struct app_settings *settings, const char *const *endpoints)
 {
+    size_t count = 0;
+    while (endpoints[count] != NULL)
+        count++;
+    return set_brokers(settings, endpoints, count);
+}
+
+bool app_settings_set_default_brokers(struct app_settings *settings)
+{
+    struct broker_list list;
     const char *named = getenv("BUSBAR_BROKER");
-    return named != NULL && *named != '\0' ? named : BUSBAR_DEFAULT_BROKER;
+    const char *text = named != NULL && *named != '\0' ? named : BUSBAR_DEFAULT_BROKER;
+    enum busbar_status status = broker_list_init(&list, text);
+    if (status == BUSBAR_BAD_ARGUMENT)
+        return app_settings_set_broker(settings, text, false);
+    bool done = status == BUSBAR_OK && set_brokers(settings, list.endpoints, list.count);
+    broker_list_fini(&list);
+    return done;
 }
 
 const struct broker_settings *app_settings_embed(const struct app_settings *settings)
@@ -77,6 +91,7 @@ void export_settings_fini(struct export_settings *settings)
     free(settings->name);
     free(settings->object);
     free(settings->version);
+    free(settings->balance);
     *settings = (struct export_settings){0};
 }
 
@@ -108,9 +123,12 @@ bool export_settings_copy(struct export_settings *ret, const struct export_setti
         .instances = settings->instances,
         .threads = settings->threads,
         .credit = settings->credit,
+        .weight = settings->weight,
+        .stall_ms = settings->stall_ms,
     };
     if (copy_text(&ret->name, settings->name) && copy_text(&ret->object, settings->object) &&
-        copy_text(&ret->version, settings->version) && copy_tags(ret, settings))
+        copy_text(&ret->version, settings->version) &&
+        copy_text(&ret->balance, settings->balance) && copy_tags(ret, settings))
         return true;
     export_settings_fini(ret);
     return false;
@@ -125,7 +143,9 @@ bool export_settings_equal(const struct export_settings *a, const struct export_
 {
     bool equal = same_text(a->name, b->name) && same_text(a->object, b->object) &&
                  same_text(a->version, b->version) && a->tag_count == b->tag_count &&
-                 a->instances == b->instances && a->threads == b->threads && a->credit == b->credit;
+                 a->instances == b->instances && a->threads == b->threads &&
+                 a->credit == b->credit && a->weight == b->weight && a->stall_ms == b->stall_ms &&
+                 same_text(a->balance, b->balance);
     for (size_t i = 0; equal && i < a->tag_count; i++)
         equal = same_text(a->tags[i].name, b->tags[i].name) &&
                 same_text(a->tags[i].value, b->tags[i].value);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/quote.h"
+#include "client-lib/broker_list.h"
 #include "client-lib/endpoint.h"
 #include "objects/link_brokers.h"
 #include "objects/object.h"
@@ -204,32 +205,48 @@ static enum busbar_status find_or_make(struct links *links, const char *const *e
     return status;
 }
 
-/* With the lock held: the endpoints that are meant. `alone` has room for one from the environment. */
+/* Where endpoints from the environment lie; one that is no list of them stands as it is. */
+struct named {
+    struct broker_list list;
+    const char *endpoints[BROKER_LIST_MAX + 1];
+};
+
+static const char *const *endpoints_named(struct named *named)
+{
+    const char *text = getenv("BUSBAR_BROKER");
+    if (text == NULL || text[0] == '\0')
+        text = BUSBAR_DEFAULT_BROKER;
+    named->endpoints[0] = text;
+    if (broker_list_init(&named->list, text) == BUSBAR_OK)
+        memcpy(named->endpoints, named->list.endpoints,
+               named->list.count * sizeof named->endpoints[0]);
+    return named->endpoints;
+}
+
+/* With the lock held: the endpoints that are meant. `named` must be empty. */
 static const char *const *resolve(const struct links *links, const char *const *endpoints,
-                                  const char *alone[2])
+                                  struct named *named)
 {
     if (endpoints != NULL && endpoints[0] != NULL)
         return endpoints;
     if (links->standard != NULL && links->standard[0] != NULL)
         return (const char *const *)links->standard;
-    const char *named = getenv("BUSBAR_BROKER");
-    alone[0] = named != NULL && named[0] != '\0' ? named : BUSBAR_DEFAULT_BROKER;
-    alone[1] = NULL;
-    return alone;
+    return endpoints_named(named);
 }
 
 enum busbar_status links_get(struct links *links, const char *const *endpoints, struct link **ret)
 {
-    const char *alone[2];
+    struct named named = {.list = {.count = 0}};
     *ret = NULL;
     if (fork_mark_is_forked(&links->mark))
         return forked();
     pthread_mutex_lock(&links->lock);
-    endpoints = resolve(links, endpoints, alone);
+    endpoints = resolve(links, endpoints, &named);
     enum busbar_status status = endpoints_check(endpoints);
     if (status == BUSBAR_OK)
         status = find_or_make(links, endpoints, ret);
     pthread_mutex_unlock(&links->lock);
+    broker_list_fini(&named.list);
     return status;
 }
 

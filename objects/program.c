@@ -15,7 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "objects/program_tail.h"
 
 enum {
     CHUNK_SIZE = 64 * 1024,
@@ -179,6 +179,15 @@ static bool output_reserve(struct child *child)
     return true;
 }
 
+/* Of a program whose output is not kept: all of the buffer is what was read just now. */
+static void pass_on(struct child *child, size_t size)
+{
+    const struct program *program = child->program;
+    struct program_result *result = child->result;
+    if (result->end == PROGRAM_EXITED && !program->sink(program->context, result->output, size))
+        result->end = PROGRAM_CANCELLED;
+}
+
 /* One read of at most `most` bytes of stdout; returns how many there were. */
 static size_t take_output(struct child *child, size_t most)
 {
@@ -194,7 +203,10 @@ static size_t take_output(struct child *child, size_t most)
         close_fd(&child->ours[STREAM_OUT]);
     if (got <= 0)
         return 0;
-    result->output_size += (size_t)got;
+    if (child->program->sink != NULL)
+        pass_on(child, (size_t)got);
+    else
+        result->output_size += (size_t)got;
     if (result->output_size > child->program->output_max)
         result->end = PROGRAM_TOO_MUCH;
     return (size_t)got;
@@ -286,11 +298,45 @@ static bool child_turn(struct child *child)
     return child->result->end == PROGRAM_EXITED;
 }
 
+static void throw_away(int *fd)
+{
+    char chunk[PROGRAM_TAIL_SIZE];
+    if (read(*fd, chunk, sizeof chunk) == 0)
+        close_fd(fd);
+}
+
+/*
+ * Asks the program to end, and gives it a moment to put its things in order. What it still writes to
+ * stdout nobody wants, but a full pipe must not keep it.
+ */
+static void ask_to_end(struct child *child)
+{
+    uint64_t until = clock_ms() + PROGRAM_GRACE_MS;
+    kill(-child->pid, SIGTERM);
+    for (uint64_t now = clock_ms(); now < until; now = clock_ms()) {
+        struct pollfd fds[] = {
+            {.fd = child->pidfd, .events = POLLIN},
+            {.fd = child->ours[STREAM_OUT], .events = POLLIN},
+            {.fd = child->ours[STREAM_ERR], .events = POLLIN},
+        };
+        if (poll(fds, ARRAY_SIZE(fds), (int)(until - now)) <= 0)
+            continue;
+        if (fds[0].revents != 0)
+            return;
+        if (fds[1].revents != 0)
+            throw_away(&child->ours[STREAM_OUT]);
+        if (fds[2].revents != 0)
+            take_error(child, PROGRAM_TAIL_SIZE);
+    }
+}
+
 /* Waits for the child, and kills what it left behind while its number cannot be used anew. */
 static void child_end(struct child *child)
 {
     struct program_result *result = child->result;
     siginfo_t state = {.si_pid = 0};
+    if (result->end == PROGRAM_CANCELLED || result->end == PROGRAM_OVERTIME)
+        ask_to_end(child);
     if (result->end != PROGRAM_EXITED)
         kill(-child->pid, SIGKILL);
     bool known = wait_for(P_PIDFD, child->pidfd, &state, WNOWAIT);
@@ -304,39 +350,6 @@ static void child_end(struct child *child)
     else if (state.si_code != CLD_EXITED)
         result->end = PROGRAM_SIGNALLED;
     result->code = known ? state.si_status : ECHILD;
-}
-
-/* Bytes of the character that begins a text, 0 if it is none or does not print. */
-static size_t printable(const char *text, size_t size)
-{
-    unsigned char first = (unsigned char)text[0];
-    size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (length > size || !utf8_is_valid(text, length))
-        return 0;
-    bool control = (first < ' ' && first != '\n' && first != '\t') || first == 0x7f;
-    return control ? 0 : length;
-}
-
-/* Makes text of the tail: no character cut in two, nothing that does not print, no newline at the
- * end. */
-static void clean_tail(struct child *child)
-{
-    char *tail = child->result->tail;
-    size_t size = child->tail_size;
-    size_t skip = 0;
-    while (size == PROGRAM_TAIL_SIZE && skip < 3 && ((unsigned char)tail[skip] & 0xc0) == 0x80)
-        skip++;
-    size -= skip;
-    memmove(tail, tail + skip, size);
-    for (size_t i = 0; i < size;) {
-        size_t length = printable(tail + i, size - i);
-        if (length == 0)
-            tail[i] = '?';
-        i += length > 0 ? length : 1;
-    }
-    while (size > 0 && tail[size - 1] == '\n')
-        size--;
-    tail[size] = '\0';
 }
 
 void program_run(const struct program *program, struct program_result *ret)
@@ -354,6 +367,6 @@ void program_run(const struct program *program, struct program_result *ret)
             continue;
         child_end(&child);
     }
-    clean_tail(&child);
+    program_tail_clean(ret->tail, child.tail_size);
     child_fini(&child);
 }

@@ -9,7 +9,8 @@
 
 enum {
     PROGRAM_TAIL_SIZE = 2048,
-    PROGRAM_ASK_MS = 10, /* between two questions to `cancelled` */
+    PROGRAM_ASK_MS = 10,    /* between two questions to `cancelled` */
+    PROGRAM_GRACE_MS = 200, /* from SIGTERM to SIGKILL, where it is cancelled or its time is over */
 };
 
 struct program {
@@ -22,6 +23,8 @@ struct program {
     size_t output_max;    /* bytes of stdout; the program is killed when it writes more */
     uint64_t deadline_ms; /* by clock_ms(), it is killed then; UINT64_MAX: none */
     bool (*cancelled)(void *context); /* asked all the time: kill it? NULL: no */
+    /* Is given stdout as it comes, which is not kept then; false: kill it. May take its time. */
+    bool (*sink)(void *context, const char *data, size_t size);
     void *context;
 };
 
@@ -44,7 +47,8 @@ struct program_result {
 };
 
 /*
- * Runs it in a process group of its own, all of which is killed when this returns. May be called by
+ * Runs it in a process group of its own, all of which is killed when this returns: what is cancelled
+ * or has no time left gets SIGTERM first, and a moment to follow it. May be called by
  * many threads at once. Touches no signal of this process. Where the process ignores SIGCHLD, or
  * waits for children that are not its own, a program's end may be PROGRAM_LOST with ECHILD.
  */

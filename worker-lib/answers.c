@@ -10,6 +10,8 @@
 
 enum {
     FAILURE_TEXT_MAX = 4096,
+    PROGRESS_TEXT_MAX = 1024,
+    PROGRESS_WAITING_MAX = 1 << 20, /* bytes that wait: beyond them progress is not worth more */
 };
 
 bool answers_init(struct answers *answers, int wake_fd)
@@ -29,18 +31,24 @@ void answers_fini(struct answers *answers)
     pthread_mutex_destroy(&answers->lock);
 }
 
+static bool is_answer(const struct packet *packet)
+{
+    return packet->command == PACKET_REPLY || packet->command == PACKET_ERROR;
+}
+
 /* With the lock held. */
 static enum busbar_status put_locked(struct answers *answers, uint64_t session,
                                      const struct packet *packet, struct blob *attached)
 {
+    bool counts = packet == NULL || is_answer(packet);
     if (session != answers->session) {
-        answers->stale++;
+        answers->stale += counts;
         return BUSBAR_CANCELLED;
     }
     if (!outbox_put(&answers->filling, packet, attached))
         return BUSBAR_NO_MEMORY;
-    answers->filled++;
-    answers->replies++;
+    answers->filled += counts;
+    answers->replies += counts;
     return BUSBAR_OK;
 }
 
@@ -59,12 +67,12 @@ static enum busbar_status put(struct answers *answers, uint64_t session,
 }
 
 /* The length of a text that is cut, between two characters, where it is too long. */
-static size_t text_size(const char *text)
+static size_t text_size(const char *text, size_t most)
 {
-    size_t size = strnlen(text, FAILURE_TEXT_MAX + 1);
-    if (size <= FAILURE_TEXT_MAX)
+    size_t size = strnlen(text, most + 1);
+    if (size <= most)
         return size;
-    size = FAILURE_TEXT_MAX;
+    size = most;
     while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
         size--;
     return size;
@@ -75,56 +83,96 @@ enum busbar_status answers_fail(struct answers *answers, struct answer_to to,
 {
     struct packet packet = {
         .command = PACKET_ERROR,
+        .flags = failure->by_handler ? PACKET_BY_HANDLER : 0,
         .status = (uint8_t)failure->status,
         .fate = (uint8_t)failure->fate,
         .id = to.id,
-        .body = {.data = (const uint8_t *)failure->text, .size = text_size(failure->text)},
+        .metadata = failure->metadata,
+        .body = {.data = (const uint8_t *)failure->text,
+                 .size = text_size(failure->text, FAILURE_TEXT_MAX)},
     };
     return put(answers, to.session, &packet, NULL);
 }
 
-static enum busbar_status too_large(struct answers *answers, struct answer_to to, size_t size)
+static enum busbar_status too_large(struct answers *answers, const struct packet *reply)
 {
     char text[128];
-    snprintf(text, sizeof text, "the result has %zu bytes, the broker's limit is %llu", size,
-             (unsigned long long)answers->body_limit);
-    struct failure failure = {BUSBAR_RESULT_TOO_LARGE, BUSBAR_EXECUTED, text};
+    snprintf(text, sizeof text, "the result has %zu bytes, the broker's limit is %llu",
+             reply->body.size, (unsigned long long)answers->body_limit);
+    const struct failure failure = {
+        .status = BUSBAR_RESULT_TOO_LARGE,
+        .fate = BUSBAR_EXECUTED,
+        .text = text,
+        .metadata = reply->metadata,
+    };
+    const struct answer_to to = {.session = answers->session, .id = reply->id};
     enum busbar_status status = answers_fail(answers, to, &failure);
     return status == BUSBAR_OK ? BUSBAR_RESULT_TOO_LARGE : status;
 }
 
-static enum busbar_status reply(struct answers *answers, struct answer_to to,
-                                struct busbar_body *body)
+/* Puts a packet with this body, in the packet or behind it. */
+static enum busbar_status put_body(struct answers *answers, uint64_t session, struct packet *packet,
+                                   struct busbar_body *body)
 {
-    if (to.session != answers->session)
-        return put(answers, to.session, NULL, NULL);
-    if (body->size > answers->body_limit)
-        return too_large(answers, to, body->size);
-    struct packet packet = {
-        .command = PACKET_REPLY,
-        .fate = BUSBAR_EXECUTED,
-        .encoding = (uint8_t)body->encoding,
-        .id = to.id,
-        .body = {.data = body->data, .size = body->size},
-    };
+    packet->encoding = (uint8_t)body->encoding;
+    packet->body = (struct bytes){.data = body->data, .size = body->size};
     if (body->size <= PACKET_INLINE_BODY_MAX)
-        return put(answers, to.session, &packet, NULL);
-    packet.flags = PACKET_ATTACHED;
+        return put(answers, session, packet, NULL);
+    packet->flags |= PACKET_ATTACHED;
     CLEANUP(blob_unref) struct blob *attached = body_blob(body);
     *body = (struct busbar_body){0};
     if (attached == NULL)
         return BUSBAR_NO_MEMORY;
-    return put(answers, to.session, &packet, attached);
+    return put(answers, session, packet, attached);
 }
 
 enum busbar_status answers_reply(struct answers *answers, struct answer_to to,
-                                 struct busbar_body body)
+                                 struct bytes metadata, struct busbar_body body)
 {
+    struct packet packet = {
+        .command = PACKET_REPLY,
+        .fate = BUSBAR_EXECUTED,
+        .id = to.id,
+        .metadata = metadata,
+        .body = {.data = body.data, .size = body.size},
+    };
     enum busbar_status status = BUSBAR_BAD_ARGUMENT;
-    if (body_is_sane(&body))
-        status = reply(answers, to, &body);
+    if (!body_is_sane(&body))
+        status = BUSBAR_BAD_ARGUMENT;
+    else if (to.session != answers->session)
+        status = put(answers, to.session, NULL, NULL);
+    else if (body.size > answers->body_limit)
+        status = too_large(answers, &packet);
+    else
+        status = put_body(answers, to.session, &packet, &body);
     busbar_body_release(&body);
     return status;
+}
+
+enum busbar_status answers_part(struct answers *answers, struct answer_to to,
+                                struct busbar_body body)
+{
+    struct packet packet = {.command = PACKET_PART, .id = to.id};
+    enum busbar_status status = BUSBAR_RESULT_TOO_LARGE;
+    if (body.size <= answers->body_limit)
+        status = put_body(answers, to.session, &packet, &body);
+    busbar_body_release(&body);
+    return status;
+}
+
+enum busbar_status answers_progress(struct answers *answers, struct answer_to to, uint32_t permille,
+                                    const char *text)
+{
+    const struct packet packet = {
+        .command = PACKET_PROGRESS,
+        .id = to.id,
+        .timeout = permille,
+        .body = {.data = (const uint8_t *)text, .size = text_size(text, PROGRESS_TEXT_MAX)},
+    };
+    pthread_mutex_lock(&answers->lock);
+    bool crowded = answers->filling.waiting > PROGRESS_WAITING_MAX;
+    pthread_mutex_unlock(&answers->lock);
+    return crowded ? BUSBAR_OK : put(answers, to.session, &packet, NULL);
 }
 
 void answers_session(struct answers *answers, uint64_t session)

@@ -1,6 +1,7 @@
 /*
- * What a worker answers: any thread puts its reply here, the leader sends them in bundles. Drops
- * what belongs to a session that is over; wakes the leader if it sleeps.
+ * What a worker answers: any thread puts its reply here, and parts and progress before it; the
+ * leader sends them in bundles, in this order. Drops what belongs to a session that is over; wakes
+ * the leader if it sleeps.
  */
 #ifndef WORKER_LIB_ANSWERS_H
 #define WORKER_LIB_ANSWERS_H
@@ -40,6 +41,8 @@ struct failure {
     enum busbar_status status;
     enum busbar_fate fate;
     const char *text;
+    bool by_handler;       /* and not by the library, which never entered or judged it */
+    struct bytes metadata; /* that go with it */
 };
 
 /* False when out of memory; `wake_fd` is an eventfd, borrowed. */
@@ -49,9 +52,18 @@ void answers_fini(struct answers *answers);
 /* Takes the body, on failure too. CANCELLED if the session is over, RESULT_TOO_LARGE if that was
  * answered instead, NO_MEMORY. */
 enum busbar_status answers_reply(struct answers *answers, struct answer_to to,
-                                 struct busbar_body body) __attribute__((warn_unused_result));
+                                 struct bytes metadata, struct busbar_body body)
+    __attribute__((warn_unused_result));
 enum busbar_status answers_fail(struct answers *answers, struct answer_to to,
                                 const struct failure *failure);
+
+/* Before the answer. Takes the body, on failure too. CANCELLED if the session is over,
+ * RESULT_TOO_LARGE, NO_MEMORY; then nothing is sent. */
+enum busbar_status answers_part(struct answers *answers, struct answer_to to,
+                                struct busbar_body body) __attribute__((warn_unused_result));
+/* The text is cut where it is too long. Dropped, as OK, while very much waits to be sent. */
+enum busbar_status answers_progress(struct answers *answers, struct answer_to to, uint32_t permille,
+                                    const char *text);
 
 /* The leader's part. A new session, or 0 for none: what waits for the one before is dropped. */
 void answers_session(struct answers *answers, uint64_t session);

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "worker-lib/crew.h"
 #include "worker-lib/registrar.h"
 #include "worker-lib/request.h"
 #include "worker-lib/session.h"
@@ -60,6 +61,8 @@ static void plan_credit(struct busbar_worker *worker, struct turn *turn, uint64_
     uint64_t busy_ns = worker->running >= worker->threads && now_ns > worker->started_ns
                            ? now_ns - worker->started_ns
                            : 0;
+    if (worker->denied_ns != 0 && now_ns > worker->denied_ns) /* others' handlers are in the way */
+        busy_ns = now_ns - worker->denied_ns;
     uint32_t wanted = credit_wanted(credit, busy_ns);
     uint32_t extra = plan_extra(worker, turn);
     if (!worker->leader.in_session || (extra == credit->extra && !credit_is_off(credit, wanted)))
@@ -97,6 +100,8 @@ static void plan_stop(struct busbar_worker *worker, struct turn *turn)
         worker->stop_at = now_ms + worker->stop_timeout;
         worker->goodbye_at = now_ms + GOODBYE_MS;
         turn->drain = true;
+        if (worker->crew != NULL)
+            crew_stop(worker->crew); /* a refusal ends all */
         registrar_leave(worker);
     }
     turn->draining = worker->phase == WORKER_DRAINING;
@@ -127,7 +132,8 @@ static void plan(struct busbar_worker *worker, struct turn *turn)
     turn->services_at = worker->services_at;
     turn->heartbeat_lost = worker->heartbeat_lost.session != 0;
     turn->may_wait = !turn->heartbeat_lost &&
-                     (worker->queue.count == 0 || worker->running >= worker->threads);
+                     (worker->queue.count == 0 || worker->running >= worker->threads ||
+                      worker->denied_ns != 0);
     if (worker->queue.count > 0 && turn->wait_ms > QUEUED_LOOK_MS)
         turn->wait_ms = QUEUED_LOOK_MS;
 }
@@ -165,6 +171,11 @@ static void flush(struct busbar_worker *worker)
         return;
     }
     leader->blocked = answers_flush(&worker->answers, leader->connection.socket) != OUTBOX_SENT;
+}
+
+void leader_flush(struct busbar_worker *worker)
+{
+    flush(worker);
 }
 
 static int wait_timeout(const struct busbar_worker *worker, const struct turn *turn)
@@ -295,6 +306,7 @@ static void finish(struct busbar_worker *worker)
         worker->result = BUSBAR_TIMEOUT;
     pthread_cond_broadcast(&worker->followers);
     pthread_cond_broadcast(&worker->changed);
+    pthread_cond_broadcast(&worker->granted);
 }
 
 void leader_turn(struct busbar_worker *worker)

@@ -8,4 +8,7 @@
  * leadership up. With the lock held, which is released meanwhile. */
 void leader_turn(struct busbar_worker *worker);
 
+/* Sends what was put meanwhile; for the thread of an inline worker, in a handler. */
+void leader_flush(struct busbar_worker *worker);
+
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "worker-lib/crew.h"
 #include "worker-lib/leader.h"
 #include "worker-lib/place.h"
 #include "worker-lib/request.h"
@@ -70,6 +71,7 @@ static void run_one(struct handler_place *place, uint64_t *now_ns)
 
     worker_lock(worker);
     worker->running--;
+    crew_leave(worker);
     place_freed(worker);
     credit_measure(&worker->credit, *now_ns - started_ns - place->away_ns);
     if (last)
@@ -126,7 +128,7 @@ static void loop(struct handler_place *place)
     uint64_t now_ns = 0;
     worker_lock(worker);
     while (worker->phase != WORKER_ENDED) {
-        if (may_run(worker) && !turn_is_due(worker, now_ns)) {
+        if (may_run(worker) && !turn_is_due(worker, now_ns) && crew_enter(worker)) {
             run_one(place, &now_ns);
             continue;
         }
@@ -148,6 +150,7 @@ void worker_loop(struct busbar_worker *worker)
     struct handler_place place;
     handler_place_init(&place, worker);
     if (worker->is_inline) {
+        worker->inline_thread = pthread_self();
         loop(&place);
         return;
     }

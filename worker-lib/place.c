@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "worker-lib/crew.h"
 #include "worker-lib/threads.h"
 #include "worker-lib/wake.h"
 
@@ -40,6 +41,7 @@ static bool leave(struct place *place)
     bool may_leave = worker->away < PLACES_MAX && has_thread(worker);
     if (may_leave) {
         worker->running--;
+        crew_leave(worker);
         worker->away++;
         tell_others(worker);
     }
@@ -55,6 +57,8 @@ static void take(struct place *place)
     struct busbar_worker *worker = taken->worker;
     if (!taken->is_away)
         return;
+    if (worker->crew != NULL)
+        crew_take_back(worker->crew); /* then there is a place here, too */
     worker_lock(worker);
     worker->returning++;
     while (worker->running >= worker->threads)
@@ -67,6 +71,15 @@ static void take(struct place *place)
     worker_unlock(worker);
     taken->is_away = false;
     taken->away_ns += now_ns - taken->left_ns;
+}
+
+bool place_is_here(const struct busbar_worker *worker)
+{
+    struct place *place = place_current();
+    if (place == NULL || place->leave != leave)
+        return false;
+    const struct handler_place *here = CONTAINER_OF(place, struct handler_place, place);
+    return here->worker == worker && here->is_inside;
 }
 
 void handler_place_init(struct handler_place *place, struct busbar_worker *worker)

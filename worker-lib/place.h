@@ -27,6 +27,9 @@ struct handler_place {
 
 void handler_place_init(struct handler_place *place, struct busbar_worker *worker);
 
+/* Is this a thread of the worker's, in a handler that may wait? */
+bool place_is_here(const struct busbar_worker *worker);
+
 /* With the lock held: is there one for a request of the queue? Handlers that come back go first. */
 static inline bool place_is_free(const struct busbar_worker *worker)
 {

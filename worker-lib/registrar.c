@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "protocol/name.h"
 #include "worker-lib/tell.h"
 
@@ -113,9 +114,13 @@ static void keep_reason(struct busbar_worker *worker, const struct service *serv
                         const struct packet *packet)
 {
     size_t size = packet->body.size > WORKER_ERROR_SIZE ? WORKER_ERROR_SIZE : packet->body.size;
-    snprintf(worker->error, sizeof worker->error, "the broker refuses service %s: %s: %.*s",
-             service->name, busbar_status_name((enum busbar_status)packet->status), (int)size,
+    bool is_one_of_several = worker->crew != NULL;
+    snprintf(worker->error, sizeof worker->error, "%s%sthe broker refuses service %s: %s: %.*s",
+             is_one_of_several ? worker->leader.connection.endpoint : "",
+             is_one_of_several ? ": " : "", service->name,
+             busbar_status_name((enum busbar_status)packet->status), (int)size,
              size == 0 ? "" : (const char *)packet->body.data);
+    worker->error_ns = clock_ns();
 }
 
 /* With the lock held. Returns true if it was awaited. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "client-lib/ambient.h"
 #include "protocol/worker_error.h"
 #include "worker-lib/wake.h"
 
@@ -57,6 +58,8 @@ static void request_release(struct busbar_request *request)
     struct service *service = request->method->service;
     blob_unref(&request->frame);
     blob_unref(&request->envelope);
+    if (request->extra != NULL)
+        request_extra_free(&request->extra);
     service_unref(&service);
 }
 
@@ -118,24 +121,41 @@ static void request_end(struct busbar_request *request)
         worker_unref(worker);
 }
 
-static void request_answer(struct busbar_request *request, const struct failure *failure)
+static void request_answer(struct busbar_request *request, struct failure *failure)
 {
+    failure->metadata = request_answer_metadata(request);
     answers_fail(&request->worker->answers, request->to, failure);
     request_end(request);
 }
 
+/* Calls that the handler makes meanwhile take over from the request what <busbar/client.h> says. */
+static void request_handle(struct busbar_request *request)
+{
+    const struct ambient ambient = {
+        .deadline = request->deadline,
+        .items = request->metadata,
+        .hops = (uint8_t)busbar_request_hops(request),
+    };
+    struct busbar_request *owned = request;
+    const struct ambient *before = ambient_set(&ambient);
+    request->method->handler(&owned, request->method->service->context);
+    ambient_set(before);
+    if (owned != NULL)
+        request_answer(request, &(struct failure){.status = BUSBAR_APP_ERROR,
+                                                  .fate = BUSBAR_EXECUTED,
+                                                  .text = "the handler gave no answer",
+                                                  .by_handler = true});
+}
+
 void request_run(struct busbar_request *request, uint64_t now_ms)
 {
-    if (now_ms >= request->deadline) {
-        request_answer(request, &(struct failure){BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED,
-                                                  "the deadline passed before the handler began"});
-        return;
-    }
-    struct busbar_request *owned = request;
-    request->method->handler(&owned, request->method->service->context);
-    if (owned != NULL)
-        request_answer(request, &(struct failure){BUSBAR_APP_ERROR, BUSBAR_EXECUTED,
-                                                  "the handler gave no answer"});
+    if (now_ms < request->deadline)
+        request_handle(request);
+    else
+        request_answer(request,
+                       &(struct failure){.status = BUSBAR_EXPIRED,
+                                         .fate = BUSBAR_NOT_EXECUTED,
+                                         .text = "the deadline passed before the handler began"});
 }
 
 const char *busbar_request_service(const struct busbar_request *request)
@@ -211,7 +231,12 @@ enum busbar_status busbar_request_reply(struct busbar_request **request, struct 
         return BUSBAR_BAD_ARGUMENT;
     }
     bool cancelled = answered->cancelled;
-    enum busbar_status status = answers_reply(&answered->worker->answers, answered->to, body);
+    if (busbar_request_is_oneway(answered)) {
+        busbar_body_release(&body);
+        body = (struct busbar_body){.encoding = BUSBAR_RAW};
+    }
+    enum busbar_status status = answers_reply(&answered->worker->answers, answered->to,
+                                              request_answer_metadata(answered), body);
     request_end(answered);
     return status == BUSBAR_OK && cancelled ? BUSBAR_CANCELLED : status;
 }
@@ -246,6 +271,8 @@ enum busbar_status request_fail(struct busbar_request **request, const struct fa
         .status = error.status,
         .fate = error.fate,
         .text = failure->text == NULL ? failure_text(error.status) : failure->text,
+        .by_handler = failure->by_handler,
+        .metadata = request_answer_metadata(answered),
     };
     bool cancelled = answered->cancelled;
     enum busbar_status result = answers_fail(&answered->worker->answers, answered->to, &told);
@@ -260,6 +287,7 @@ enum busbar_status busbar_request_fail(struct busbar_request **request, enum bus
         .status = status,
         .fate = status == BUSBAR_BROKER_LOST ? BUSBAR_MAYBE_EXECUTED : BUSBAR_NOT_EXECUTED,
         .text = text,
+        .by_handler = true,
     };
     return request_fail(request, &failure);
 }

@@ -16,15 +16,18 @@ struct busbar_request {
     const struct method *method;
     struct blob *frame;    /* what the body lies in */
     struct blob *envelope; /* what the metadata lie in, if there are any */
-    struct bytes metadata; /* not read here; goes back with a request that is returned */
+    struct bytes metadata; /* as they came */
     struct bytes body;
     uint8_t encoding;
+    uint8_t flags; /* of the CALL */
     bool attached; /* the body came as a frame of its own */
     bool kept;     /* holds a reference to the worker */
     struct answer_to to;
     uint64_t deadline; /* ms */
     uint64_t arrived_ns;
-    atomic_uint references; /* the thread that runs it, and whoever has to answer */
+    uint32_t window;             /* parts that may be sent now; for the worker's lock */
+    struct request_extra *extra; /* request_metadata.c; NULL until it is needed */
+    atomic_uint references;      /* the thread that runs it, and whoever has to answer */
     atomic_bool cancelled;
 };
 
@@ -40,6 +43,13 @@ struct busbar_request *request_new(struct leader *leader);
 
 /* Runs the handler, or answers that it is too late. The thread's own reference stays. */
 void request_run(struct busbar_request *request, uint64_t now_ms);
+
+/* With the worker's lock held, as the leader: the caller takes so many parts more. */
+void request_grant(struct busbar_request *request, uint32_t parts);
+
+/* What was set for the answer; empty where its caller is told nothing. */
+struct bytes request_answer_metadata(const struct busbar_request *request);
+void request_extra_free(struct request_extra **extra);
 
 /* Drops a reference; true if it was the last. What the request refers to is then free already, the
  * request itself is to be given to request_recycle. */

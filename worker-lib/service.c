@@ -26,10 +26,36 @@ void service_table_fini(struct service_table *table)
     map_fini(&table->methods);
 }
 
+struct context_owner *context_owner_new(const struct busbar_service *from)
+{
+    struct context_owner *owner = malloc(sizeof *owner);
+    if (owner == NULL)
+        return NULL;
+    atomic_init(&owner->references, 1);
+    owner->context = from->context;
+    owner->free = from->context_free;
+    return owner;
+}
+
+struct context_owner *context_owner_ref(struct context_owner *owner)
+{
+    atomic_fetch_add_explicit(&owner->references, 1, memory_order_relaxed);
+    return owner;
+}
+
+void context_owner_unref(struct context_owner **owner)
+{
+    struct context_owner *left = STEAL(*owner);
+    if (left == NULL || atomic_fetch_sub_explicit(&left->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (left->free != NULL)
+        left->free(left->context);
+    free(left);
+}
+
 static void service_free(struct service *service)
 {
-    if (service->context_free != NULL)
-        service->context_free(service->context);
+    context_owner_unref(&service->owner);
     for (size_t i = 0; i < service->method_count; i++)
         free(service->methods[i].name);
     blob_unref(&service->registration);
@@ -58,12 +84,17 @@ static size_t tag_count(const char *const *tags)
 static void registration_show(struct registration *to, const struct busbar_service *from)
 {
     to->version = (char *)(uintptr_t)from->version;
+    to->weight = from->weight;
+    to->caller = (from->flags & BUSBAR_TELL_CALLER) != 0;
+    if (from->balance != NULL)
+        balance_of_name(&to->balance, from->balance);
     for (size_t i = 0; i < to->method_count; i++) {
         const struct busbar_method *method = &from->methods[i];
         to->methods[i] = (struct registration_method){
             .name = (char *)(uintptr_t)method->name,
             .signature = (char *)(uintptr_t)method->signature,
             .text = (char *)(uintptr_t)method->text,
+            .stall = method->stall_ms,
             .idempotent = (method->flags & BUSBAR_IDEMPOTENT) != 0,
         };
     }
@@ -109,24 +140,41 @@ static enum busbar_status registration_blob(struct blob **ret, const struct busb
     return status == BUSBAR_OK || status == BUSBAR_NO_MEMORY ? status : BUSBAR_BAD_ARGUMENT;
 }
 
-static const char *what_is_wrong(const struct busbar_service *from)
+static const char *what_is_wrong_with_methods(const struct busbar_service *from)
 {
-    if (from->name == NULL || !name_is_service(from->name, strlen(from->name)))
-        return "the name of the service is outside the grammar";
-    if (name_is_reserved(from->name, strlen(from->name)))
-        return "the name of the service is reserved";
     if (from->methods == NULL || from->method_count == 0 ||
         from->method_count > REGISTRATION_METHODS_MAX)
         return "the service has no methods, or too many";
     for (size_t i = 0; i < from->method_count; i++) {
-        if (from->methods[i].name == NULL || from->methods[i].handler == NULL)
+        const struct busbar_method *method = &from->methods[i];
+        if (method->name == NULL || method->handler == NULL)
             return "a method has no name or no handler";
+        if ((method->flags & ~(unsigned)BUSBAR_IDEMPOTENT) != 0)
+            return "a method has a flag that is not known";
+        if (method->stall_ms > REGISTRATION_STALL_MAX)
+            return "the stall time of a method is over a day";
     }
+    return NULL;
+}
+
+static const char *what_is_wrong(const struct busbar_service *from)
+{
+    enum balance balance;
+    if (from->name == NULL || !name_is_service(from->name, strlen(from->name)))
+        return "the name of the service is outside the grammar";
+    if (name_is_reserved(from->name, strlen(from->name)))
+        return "the name of the service is reserved";
+    if ((from->flags & ~(unsigned)BUSBAR_TELL_CALLER) != 0)
+        return "the service has a flag that is not known";
+    if (from->weight > REGISTRATION_WEIGHT_MAX)
+        return "the weight of the service is over 10000";
+    if (from->balance != NULL && !balance_of_name(&balance, from->balance))
+        return "the balance of the service is not least_loaded, round_robin, random or sticky";
     for (size_t i = 0; i < ARRAY_SIZE(from->reserved); i++) {
         if (from->reserved[i] != NULL)
             return "a reserved member of the service is not 0";
     }
-    return NULL;
+    return what_is_wrong_with_methods(from);
 }
 
 static bool service_fill(struct service *service, const struct busbar_service *from)

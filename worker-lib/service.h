@@ -27,6 +27,14 @@ enum service_state {
 
 struct service;
 
+/* What the application's context is to be given back with, when the last service that has it, of as
+ * many workers as a handle has, is gone. */
+struct context_owner {
+    atomic_uint references;
+    void *context;
+    void (*free)(void *context); /* NULL: it stays with the application */
+};
+
 struct method {
     struct map_node node;
     struct service *service;
@@ -40,8 +48,8 @@ struct service {
     atomic_uint references;
     char *name;
     void *context;
-    void (*context_free)(void *context); /* NULL, or once the worker has taken the service */
-    struct blob *registration;           /* the body of REGISTER */
+    struct context_owner *owner; /* NULL, or once the worker has taken the service */
+    struct blob *registration;   /* the body of REGISTER */
     enum service_state state;
     bool indexed;     /* its methods are in the table's map */
     uint64_t id;      /* of the REGISTER or DEREGISTER sent last */
@@ -66,6 +74,11 @@ void service_table_fini(struct service_table *table);
 /* A service from what the application says. BAD_ARGUMENT with a static text in `reason`. */
 enum busbar_status service_new(struct service **ret, const struct busbar_service *from,
                                const char **reason) __attribute__((warn_unused_result));
+
+/* NULL when out of memory. */
+struct context_owner *context_owner_new(const struct busbar_service *from);
+struct context_owner *context_owner_ref(struct context_owner *owner);
+void context_owner_unref(struct context_owner **owner);
 
 static inline struct service *service_ref(struct service *service)
 {

@@ -4,11 +4,16 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "protocol/metadata.h"
 #include "protocol/name.h"
 #include "worker-lib/registrar.h"
 #include "worker-lib/request.h"
 #include "worker-lib/tell.h"
 #include "worker-lib/wake.h"
+
+enum {
+    WINDOW_DEFAULT = 16, /* parts, where the caller names no other number */
+};
 
 void session_put(struct busbar_worker *worker, enum packet_command command, uint64_t id)
 {
@@ -20,11 +25,22 @@ void session_put(struct busbar_worker *worker, enum packet_command command, uint
     (void)status;
 }
 
+/* The broker puts CALLER in front, and does so again for the next worker. */
+static struct bytes without_caller(struct bytes metadata)
+{
+    struct bytes rest = metadata;
+    struct metadata_entry entry;
+    bool is_first = metadata.size > 0 && metadata_next(&rest, &entry);
+    return is_first && entry.key == METADATA_CALLER ? rest : metadata;
+}
+
 /* With the request, since the broker has kept it only if its method is idempotent. */
 static void put_return(struct busbar_worker *worker, struct packet packet, struct blob *attached)
 {
     packet.command = PACKET_RETURN;
-    packet.flags = attached != NULL ? PACKET_ATTACHED : 0;
+    packet.flags &= PACKET_IDEMPOTENT | PACKET_ONEWAY | PACKET_STREAM;
+    packet.flags |= attached != NULL ? PACKET_ATTACHED : 0;
+    packet.metadata = without_caller(packet.metadata);
     if (!connection_is_open(&worker->leader.connection))
         return;
     /* Out of memory it is not said, and the call ends by its deadline. */
@@ -36,6 +52,7 @@ void session_return(struct busbar_worker *worker, const struct busbar_request *r
 {
     struct packet packet = {
         .id = request->to.id,
+        .flags = request->flags,
         .encoding = request->encoding,
         .service = bytes_of_text(request->method->service->name),
         .method = bytes_of_text(request->method->name),
@@ -52,6 +69,7 @@ static void drop_requests(struct busbar_worker *worker)
     request_list_discard(&leader->arrived, &leader->spare);
     worker_lock(worker);
     request_list_discard(&worker->queue, &leader->spare);
+    pthread_cond_broadcast(&worker->granted); /* who waits to send parts has nobody to send to */
     worker_unlock(worker);
 }
 
@@ -73,6 +91,15 @@ static void on_opened(void *owner)
     registrar_step(worker);
 }
 
+/* For who waits until each broker of a list either has the services or is known not to be there. */
+static void note_reach(struct busbar_worker *worker, bool is_reached)
+{
+    worker_lock(worker);
+    worker->is_unreachable = !is_reached;
+    pthread_cond_broadcast(&worker->changed);
+    worker_unlock(worker);
+}
+
 static void on_welcomed(void *owner)
 {
     struct busbar_worker *worker = owner;
@@ -85,6 +112,7 @@ static void on_welcomed(void *owner)
     };
     worker->answers.body_limit = welcome->body_limit;
     heartbeat_set(&worker->heartbeat, &session);
+    note_reach(worker, true);
     tell_reached(worker);
 }
 
@@ -99,12 +127,14 @@ static void on_lost(void *owner, const char *reason)
     registrar_reset(worker);
     worker_unlock(worker);
     heartbeat_set(&worker->heartbeat, &none);
+    note_reach(worker, false);
     worker_say(worker, "%s", reason);
     tell_lost(worker, reason);
 }
 
 static void on_unreachable(void *owner, const char *reason)
 {
+    note_reach(owner, false);
     worker_say(owner, "%s", reason);
     tell_unreachable(owner, reason);
 }
@@ -124,7 +154,8 @@ static void refuse_method(struct busbar_worker *worker, const struct packet *cal
     snprintf(text, sizeof text, "this worker has no method %.*s.%.*s", (int)call->service.size,
              (const char *)call->service.data, (int)call->method.size,
              (const char *)call->method.data);
-    struct failure failure = {BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED, text};
+    struct failure failure = {
+        .status = BUSBAR_NO_METHOD, .fate = BUSBAR_NOT_EXECUTED, .text = text};
     answers_fail(&worker->answers, to, &failure);
 }
 
@@ -133,6 +164,16 @@ struct arrival {
     struct blob *frame;
     struct blob *attached; /* NULL if the body is inside */
 };
+
+static uint32_t first_window(const struct packet *call)
+{
+    uint64_t window = WINDOW_DEFAULT;
+    if (!(call->flags & PACKET_STREAM))
+        return 0;
+    if (!metadata_find_number(call->metadata, METADATA_WINDOW, sizeof(uint32_t), &window))
+        window = WINDOW_DEFAULT;
+    return (uint32_t)window;
+}
 
 static void request_fill(struct busbar_request *request, const struct packet *call,
                          const struct arrival *arrival)
@@ -145,6 +186,9 @@ static void request_fill(struct busbar_request *request, const struct packet *ca
     request->metadata = call->metadata;
     request->body = call->body;
     request->encoding = call->encoding;
+    request->flags = call->flags;
+    request->window = first_window(call);
+    request->extra = NULL;
     request->kept = false;
     request->to = (struct answer_to){.session = worker->leader.sessions, .id = call->id};
     request->deadline = worker->leader.now + call->timeout;
@@ -207,11 +251,27 @@ static void on_cancel(struct busbar_worker *worker, uint64_t id)
     worker_lock(worker);
     dropped = dropped || drop_request(&worker->queue, id, &leader->spare);
     struct busbar_request *request = dropped ? NULL : find_request(&worker->active, id);
-    if (request != NULL)
+    if (request != NULL) {
         request->cancelled = true;
+        pthread_cond_broadcast(&worker->granted);
+    }
     worker_unlock(worker);
     if (dropped)
         session_put(worker, PACKET_RETURN, id);
+}
+
+/* A caller may grant before the handler has begun. */
+static void on_grant(struct busbar_worker *worker, const struct packet *grant)
+{
+    struct busbar_request *request = find_request(&worker->leader.arrived, grant->id);
+    worker_lock(worker);
+    if (request == NULL)
+        request = find_request(&worker->active, grant->id);
+    if (request == NULL)
+        request = find_request(&worker->queue, grant->id);
+    if (request != NULL)
+        request_grant(request, grant->timeout);
+    worker_unlock(worker);
 }
 
 /* Anything else is not for a worker, or news that changes nothing here: it is ignored. */
@@ -223,6 +283,8 @@ static void on_packet(void *owner, const struct packet *packet, struct blob *fra
         on_call(worker, packet, &(struct arrival){frame, attached});
     else if (packet->command == PACKET_CANCEL)
         on_cancel(worker, packet->id);
+    else if (packet->command == PACKET_GRANT)
+        on_grant(worker, packet);
     else
         registrar_hear(worker, packet);
 }

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/quote.h"
+#include "worker-lib/crew.h"
 
 enum {
     FIELDS_SIZE = 3 * WORKER_ERROR_SIZE,
@@ -25,7 +26,11 @@ __attribute__((format(printf, 4, 5))) static void tell(struct busbar_worker *wor
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     snprintf(fields, sizeof fields, "broker=%s %s", worker->leader.connection.endpoint, what);
+    if (worker->crew != NULL)
+        pthread_mutex_lock(&worker->crew->telling);
     worker->log(worker->log_context, level, event, fields);
+    if (worker->crew != NULL)
+        pthread_mutex_unlock(&worker->crew->telling);
 }
 
 /* A refusal is an error if it ends the worker. */

@@ -48,7 +48,8 @@ bool threads_add(struct busbar_worker *worker)
 
 bool threads_start(struct busbar_worker *worker)
 {
-    while (worker->thread_count < worker->threads + 1) {
+    uint32_t wanted = worker->is_inline ? 1 : worker->threads + 1;
+    while (worker->thread_count < wanted) {
         if (!threads_add(worker))
             return false;
     }

@@ -1,4 +1,4 @@
-/* A worker's life: made, started, stopped, freed; and what may be asked of it meanwhile. */
+/* The life of one worker: made, started, stopped, freed. What is public is in brokers.c. */
 #include "worker-lib/worker.h"
 
 #include <errno.h>
@@ -8,34 +8,15 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "worker-lib/loop.h"
+#include "worker-lib/crew.h"
 #include "worker-lib/request.h"
 #include "worker-lib/session.h"
 #include "worker-lib/threads.h"
 #include "worker-lib/wake.h"
 
 enum {
-    THREADS_MAX = 1024,
     STOP_TIMEOUT_MS = 10000,
 };
-
-static bool options_are_sane(const struct busbar_worker_options *options)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(options->reserved); i++) {
-        if (options->reserved[i] != NULL)
-            return false;
-    }
-    return (options->threads <= THREADS_MAX || options->threads == BUSBAR_INLINE) &&
-           options->credit <= WORKER_QUEUE_MAX;
-}
-
-static const char *broker_of(const struct busbar_worker_options *options)
-{
-    if (options->broker != NULL)
-        return options->broker;
-    const char *named = getenv("BUSBAR_BROKER");
-    return named != NULL && *named != '\0' ? named : BUSBAR_DEFAULT_BROKER;
-}
 
 static void worker_set(struct busbar_worker *worker, const struct busbar_worker_options *options)
 {
@@ -64,6 +45,7 @@ static void locks_init(struct busbar_worker *worker)
     pthread_cond_init(&worker->followers, &monotonic);
     pthread_cond_init(&worker->changed, &monotonic);
     pthread_cond_init(&worker->places, &monotonic);
+    pthread_cond_init(&worker->granted, &monotonic);
     pthread_condattr_destroy(&monotonic);
 }
 
@@ -78,14 +60,11 @@ static enum busbar_status worker_fill(struct busbar_worker *worker, const char *
     return connection_init(&worker->leader.connection, endpoint, &session_handler, worker);
 }
 
-enum busbar_status busbar_worker_new(struct busbar_worker **ret,
-                                     const struct busbar_worker_options *options)
+enum busbar_status worker_new(struct busbar_worker **ret,
+                              const struct busbar_worker_options *options, const char *endpoint)
 {
-    static const struct busbar_worker_options defaults;
-    options = options == NULL ? &defaults : options;
-    if (ret == NULL || !options_are_sane(options))
-        return BUSBAR_BAD_ARGUMENT;
     struct busbar_worker *worker = calloc(1, sizeof *worker);
+    *ret = NULL;
     if (worker == NULL)
         return BUSBAR_NO_MEMORY;
     worker_set(worker, options);
@@ -93,15 +72,16 @@ enum busbar_status busbar_worker_new(struct busbar_worker **ret,
     fork_mark_init(&worker->fork_mark);
     heartbeat_init(&worker->heartbeat, session_heartbeat_lost, worker);
     worker->wake_fd = wake_open();
-    enum busbar_status status = worker_fill(worker, broker_of(options));
+    enum busbar_status status = worker_fill(worker, endpoint);
     if (status != BUSBAR_OK)
-        busbar_worker_destroy(&worker);
+        worker_destroy(&worker);
     *ret = worker;
     return status;
 }
 
 static void worker_free(struct busbar_worker *worker)
 {
+    crew_quit(worker);
     answers_fini(&worker->answers);
     service_table_fini(&worker->services);
     request_list_free(&worker->spare);
@@ -109,6 +89,7 @@ static void worker_free(struct busbar_worker *worker)
     pthread_cond_destroy(&worker->followers);
     pthread_cond_destroy(&worker->changed);
     pthread_cond_destroy(&worker->places);
+    pthread_cond_destroy(&worker->granted);
     pthread_mutex_destroy(&worker->lock);
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
@@ -123,18 +104,12 @@ void worker_unref(struct busbar_worker *worker)
         worker_free(worker);
 }
 
-static bool is_forked(const struct busbar_worker *worker)
-{
-    return fork_mark_is_forked(&worker->fork_mark);
-}
-
-void busbar_worker_destroy(struct busbar_worker **worker)
+void worker_destroy(struct busbar_worker **worker)
 {
     struct busbar_worker *destroyed = STEAL(*worker);
-    /* In the child of a fork the threads are gone, and with them whatever they had locked. */
-    if (destroyed == NULL || is_forked(destroyed))
+    if (destroyed == NULL)
         return;
-    busbar_worker_stop(destroyed);
+    worker_stop(destroyed);
     threads_end(destroyed);
     heartbeat_fini(&destroyed->heartbeat);
     connection_fini(&destroyed->leader.connection);
@@ -144,8 +119,6 @@ void busbar_worker_destroy(struct busbar_worker **worker)
 /* With the lock held: from NEW to RUNNING, or to ENDED if that fails. */
 static enum busbar_status worker_begin(struct busbar_worker *worker, bool with_threads)
 {
-    if (worker->phase != WORKER_NEW)
-        return BUSBAR_OK;
     struct connection *connection = &worker->leader.connection;
     enum busbar_status status = connection_open(connection);
     if (status == BUSBAR_OK)
@@ -161,147 +134,77 @@ static enum busbar_status worker_begin(struct busbar_worker *worker, bool with_t
     return status;
 }
 
-enum busbar_status busbar_worker_start(struct busbar_worker *worker)
+enum busbar_status worker_start(struct busbar_worker *worker, bool with_threads, bool *began)
 {
-    if (is_forked(worker))
-        return BUSBAR_FORKED;
+    enum busbar_status status = BUSBAR_OK;
     worker_lock(worker);
-    enum busbar_status status = worker_begin(worker, true);
+    *began = worker->phase == WORKER_NEW;
+    if (*began)
+        status = worker_begin(worker, with_threads);
     worker_unlock(worker);
     return status;
-}
-
-enum busbar_status busbar_worker_run(struct busbar_worker *worker)
-{
-    if (is_forked(worker))
-        return BUSBAR_FORKED;
-    worker_lock(worker);
-    bool here = worker->is_inline && worker->phase == WORKER_NEW;
-    enum busbar_status status = worker_begin(worker, !here);
-    if (status == BUSBAR_OK && here) {
-        worker_unlock(worker);
-        worker_loop(worker);
-        worker_lock(worker);
-    }
-    while (worker->phase != WORKER_ENDED)
-        pthread_cond_wait(&worker->changed, &worker->lock);
-    status = worker->result;
-    worker_unlock(worker);
-    return status;
-}
-
-void busbar_worker_stop(struct busbar_worker *worker)
-{
-    if (is_forked(worker))
-        return;
-    worker->stop_wanted = true;
-    wake_signal(worker->wake_fd);
 }
 
 /* With the lock held. */
-static bool is_ready(const struct busbar_worker *worker)
+static enum worker_readiness readiness_of(const struct busbar_worker *worker)
 {
+    enum worker_readiness readiness = WORKER_READY;
+    if (worker->phase == WORKER_ENDED)
+        return WORKER_OVER;
     LIST_EACH(node, &worker->services.services) {
         const struct service *service = CONTAINER_OF(node, struct service, link);
-        if (service->state < SERVICE_REGISTERED)
-            return false;
+        bool put_off = worker->is_unreachable || service->backoff > 0;
+        if (service->state >= SERVICE_REGISTERED)
+            continue;
+        if (!put_off)
+            return WORKER_WAITS;
+        readiness = WORKER_PUT_OFF;
     }
-    return true;
+    return readiness;
 }
 
-static struct timespec due_in(uint32_t timeout_ms)
+enum worker_readiness worker_readiness(struct busbar_worker *worker, enum busbar_status *refusal)
 {
-    uint64_t due_ns = clock_ns() + (uint64_t)timeout_ms * 1000000;
-    return (struct timespec){.tv_sec = (time_t)(due_ns / 1000000000),
-                             .tv_nsec = (long)(due_ns % 1000000000)};
-}
-
-enum busbar_status busbar_worker_wait(struct busbar_worker *worker, uint32_t timeout_ms)
-{
-    struct timespec due = due_in(timeout_ms);
-    int waited = 0;
-    if (is_forked(worker))
-        return BUSBAR_FORKED;
     worker_lock(worker);
-    while (worker->phase != WORKER_ENDED && waited != ETIMEDOUT)
+    enum worker_readiness readiness = readiness_of(worker);
+    *refusal = worker->refusal;
+    worker_unlock(worker);
+    return readiness;
+}
+
+void worker_wait_change(struct busbar_worker *worker, enum worker_readiness readiness,
+                        uint64_t due_ns)
+{
+    const struct timespec due = {
+        .tv_sec = (time_t)(due_ns / 1000000000),
+        .tv_nsec = (long)(due_ns % 1000000000),
+    };
+    int waited = 0;
+    worker_lock(worker);
+    while (readiness_of(worker) == readiness && worker->refusal == BUSBAR_OK && waited != ETIMEDOUT)
         waited = pthread_cond_timedwait(&worker->changed, &worker->lock, &due);
+    worker_unlock(worker);
+}
+
+enum busbar_status worker_wait(struct busbar_worker *worker, const struct timespec *due)
+{
+    int waited = 0;
+    worker_lock(worker);
+    while (worker->phase != WORKER_ENDED && waited != ETIMEDOUT) {
+        if (due == NULL)
+            waited = pthread_cond_wait(&worker->changed, &worker->lock);
+        else
+            waited = pthread_cond_timedwait(&worker->changed, &worker->lock, due);
+    }
     enum busbar_status status = worker->phase == WORKER_ENDED ? worker->result : BUSBAR_NOTHING;
     worker_unlock(worker);
     return status;
 }
 
-enum busbar_status busbar_worker_wait_ready(struct busbar_worker *worker, uint32_t timeout_ms)
+void worker_stop(struct busbar_worker *worker)
 {
-    struct timespec due = due_in(timeout_ms);
-    if (is_forked(worker))
-        return BUSBAR_FORKED;
-    enum busbar_status status = BUSBAR_NOTHING;
-    worker_lock(worker);
-    while (status == BUSBAR_NOTHING) {
-        if (worker->refusal != BUSBAR_OK)
-            status = worker->refusal;
-        else if (worker->phase == WORKER_ENDED)
-            status = BUSBAR_TIMEOUT;
-        else if (is_ready(worker))
-            status = BUSBAR_OK;
-        else if (pthread_cond_timedwait(&worker->changed, &worker->lock, &due) == ETIMEDOUT)
-            status = is_ready(worker) ? BUSBAR_OK : BUSBAR_TIMEOUT;
-    }
-    worker_unlock(worker);
-    return status;
-}
-
-/* With the lock held; takes the service, and its context if that was not refused. */
-static enum busbar_status service_add(struct busbar_worker *worker, struct service **service,
-                                      void (*context_free)(void *context))
-{
-    if (worker->phase >= WORKER_DRAINING)
-        return BUSBAR_DRAINING;
-    if (service_find(&worker->services, (*service)->name) != NULL)
-        return BUSBAR_CONFLICT;
-    (*service)->context_free = context_free;
-    list_append(&worker->services.services, &(*service)->link);
-    *service = NULL;
-    worker->services_at = 0;
-    return BUSBAR_OK;
-}
-
-enum busbar_status busbar_worker_register(struct busbar_worker *worker,
-                                          const struct busbar_service *service)
-{
-    const char *reason = NULL;
-    CLEANUP(service_unref) struct service *added = NULL;
-    if (is_forked(worker))
-        return BUSBAR_FORKED;
-    enum busbar_status status = service_new(&added, service, &reason);
-    if (status != BUSBAR_OK) {
-        worker_say(worker, "%s", reason == NULL ? busbar_status_text(status) : reason);
-        return status;
-    }
-    worker_lock(worker);
-    status = service_add(worker, &added, service->context_free);
-    worker_unlock(worker);
-    if (status == BUSBAR_OK)
-        wake_signal(worker->wake_fd);
-    else
-        worker_say(worker, "service %s: %s", service->name, busbar_status_text(status));
-    return status;
-}
-
-enum busbar_status busbar_worker_deregister(struct busbar_worker *worker, const char *service)
-{
-    if (is_forked(worker))
-        return BUSBAR_FORKED;
-    worker_lock(worker);
-    struct service *found = service_find(&worker->services, service);
-    if (found != NULL) {
-        found->state = SERVICE_LEAVING;
-        found->due = 0;
-        worker->services_at = 0;
-    }
-    worker_unlock(worker);
+    worker->stop_wanted = true;
     wake_signal(worker->wake_fd);
-    return found != NULL ? BUSBAR_OK : BUSBAR_NO_SERVICE;
 }
 
 void worker_say(struct busbar_worker *worker, const char *format, ...)
@@ -311,29 +214,20 @@ void worker_say(struct busbar_worker *worker, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(worker->error, sizeof worker->error, format, arguments);
     va_end(arguments);
+    worker->error_ns = clock_ns();
     worker_unlock(worker);
 }
 
-void busbar_worker_error(const struct busbar_worker *worker, char *text, size_t size)
+void worker_add_stats(struct busbar_worker *worker, struct busbar_worker_stats *stats)
 {
-    struct busbar_worker *locked = (struct busbar_worker *)(uintptr_t)worker;
-    worker_lock(locked);
-    snprintf(text, size, "%s", worker->error);
-    worker_unlock(locked);
-}
-
-void busbar_worker_stats(const struct busbar_worker *worker, struct busbar_worker_stats *ret)
-{
-    struct busbar_worker *locked = (struct busbar_worker *)(uintptr_t)worker;
-    *ret = (struct busbar_worker_stats){0};
-    worker_lock(locked);
-    ret->requests = worker->requests;
-    ret->returned = worker->returned;
-    ret->reconnects = worker->sessions > 0 ? worker->sessions - 1 : 0;
-    ret->credit = worker->credit.in_force + worker->credit.extra;
-    worker_unlock(locked);
-    pthread_mutex_lock(&locked->answers.lock);
-    ret->replies = worker->answers.replies;
-    ret->stale_replies = worker->answers.stale;
-    pthread_mutex_unlock(&locked->answers.lock);
+    worker_lock(worker);
+    stats->requests += worker->requests;
+    stats->returned += worker->returned;
+    stats->reconnects += worker->sessions > 0 ? worker->sessions - 1 : 0;
+    stats->credit += worker->credit.in_force + worker->credit.extra;
+    worker_unlock(worker);
+    pthread_mutex_lock(&worker->answers.lock);
+    stats->replies += worker->answers.replies;
+    stats->stale_replies += worker->answers.stale;
+    pthread_mutex_unlock(&worker->answers.lock);
 }

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/list.h"
 #include "client-lib/connection.h"
@@ -62,11 +63,20 @@ struct leader {
     bool blocked;          /* libzmq takes nothing at present */
 };
 
+struct crew;
+
+/* One connection to one broker. What an application holds is the first of as many as its list has
+ * brokers; the first owns the others: brokers.c. */
 struct busbar_worker {
     /* Set when the worker is made. */
+    struct crew *crew; /* NULL for a worker of one broker */
+    size_t seat;       /* in the crew */
+    struct busbar_worker **others;
+    size_t other_count;
     struct fork_mark fork_mark;
     uint32_t threads; /* handlers at once */
     bool is_inline;
+    pthread_t inline_thread; /* once it runs */
     uint32_t stop_timeout;
     int wake_fd; /* ends the leader's poll */
     busbar_worker_log_fn *log;
@@ -82,12 +92,15 @@ struct busbar_worker {
     pthread_cond_t followers;
     pthread_cond_t changed; /* phase, thread or service states */
     pthread_cond_t places;  /* handlers that come back from a call of their own */
+    pthread_cond_t granted; /* handlers that wait for room for a part */
     enum worker_phase phase;
     enum busbar_status result;  /* of busbar_worker_run */
     enum busbar_status refusal; /* a final one ends the worker */
     uint64_t stop_at;           /* ms: when what still runs is left behind */
     uint64_t goodbye_at;        /* ms: when the broker's answer to the farewell is given up */
     char error[WORKER_ERROR_SIZE];
+    uint64_t error_ns;   /* when that was said */
+    bool is_unreachable; /* the broker is not there, as far as is known */
 
     struct request_list queue;
     struct request_list active; /* running, or kept by the application */
@@ -97,6 +110,7 @@ struct busbar_worker {
     uint32_t away;        /* handlers that wait for a call of their own; see place.h */
     uint32_t returning;   /* of those: their call has ended, they wait for a place */
     uint64_t started_ns;  /* when the last handler began */
+    uint64_t denied_ns;   /* since when the crew lets no handler begin; 0 if it does */
     uint64_t extra_until; /* ms: how long credit.extra stays at least */
     uint64_t traffic_ns;  /* when requests came in last */
     uint64_t turn_ns;     /* when the leader's last turn ended */
@@ -136,7 +150,34 @@ static inline void request_list_init(struct request_list *list)
     list->count = 0;
 }
 
+/* worker.c: the life of one worker; the public functions are for all of a handle. */
+enum busbar_status worker_new(struct busbar_worker **ret,
+                              const struct busbar_worker_options *options, const char *endpoint)
+    __attribute__((warn_unused_result));
+void worker_destroy(struct busbar_worker **worker);
 void worker_unref(struct busbar_worker *worker);
+/* From new to running; `began` is false if it was not new, which is no failure. */
+enum busbar_status worker_start(struct busbar_worker *worker, bool with_threads, bool *began)
+    __attribute__((warn_unused_result));
+/* Its result, or NOTHING if it has not ended by then; NULL waits for ever. */
+enum busbar_status worker_wait(struct busbar_worker *worker, const struct timespec *due)
+    __attribute__((warn_unused_result));
+/* Async-signal-safe. */
+void worker_stop(struct busbar_worker *worker);
+
+enum worker_readiness {
+    WORKER_WAITS,   /* for the answer of a broker that is there */
+    WORKER_PUT_OFF, /* the broker is not there, or takes no services at present */
+    WORKER_READY,
+    WORKER_OVER,
+};
+
+/* How far it is with its services; `refusal` is what the broker has refused one with, or OK. */
+enum worker_readiness worker_readiness(struct busbar_worker *worker, enum busbar_status *refusal);
+/* Waits while that is the same. */
+void worker_wait_change(struct busbar_worker *worker, enum worker_readiness readiness,
+                        uint64_t due_ns);
+void worker_add_stats(struct busbar_worker *worker, struct busbar_worker_stats *stats);
 
 /* Keeps a text for busbar_worker_error; takes the lock. */
 __attribute__((format(printf, 2, 3))) void worker_say(struct busbar_worker *worker,

@@ -68,6 +68,10 @@ static const struct {
      "f:4:38: exports.instances must be a whole number from 1 to 1000, not \"0\"\n"
      "f:4:50: exports.threads must be a whole number from 1 to 1024, not \"1025\"\n"
      "f:4:64: exports.credit must be a whole number from 0 to 65536, not \"-1\""},
+    {OBJECTS "exports:\n- {name: a, object: math, weight: 0, balance: fair, stall: 25h}\n",
+     "f:4:35: exports.weight must be a whole number from 1 to 10000, not \"0\"\n"
+     "f:4:47: exports.balance must be least_loaded, round_robin, random or sticky, not \"fair\"\n"
+     "f:4:60: exports.stall must be a time like 500ms or 2s, from 0 to 24h, not \"25h\""},
     {"broker: here\n",
      "f:1:9: broker must be tcp://HOST:PORT, ipc://PATH or inproc://NAME, not \"here\""},
     {"broker: []\n", "f:1:9: broker must have 1 to 64 items, not 0"},
@@ -192,6 +196,15 @@ static void the_broker_is_the_files_then_the_environments_then_the_default(void 
     }
 }
 
+static void the_variable_may_list_several_brokers(void **state)
+{
+    (void)state;
+    setenv("BUSBAR_BROKER", "tcp://a:1, tcp://b:2", 1);
+    CLEANUP(busbar_app_destroy) struct busbar_app *app = rig_read("");
+    CLEANUP(cleanup_free) char *dump = rig_dump(app);
+    assert_string_equal(dump, "version: 1\nbroker:\n  - tcp://a:1\n  - tcp://b:2\nlog: warning\n");
+}
+
 static void a_wrong_variable_is_told_as_such(void **state)
 {
     (void)state;
@@ -265,7 +278,8 @@ static const struct {
      "version: 1\nbroker:\n  embed: tcp://0.0.0.0:7\n  allow_plaintext: true\nlog: warning\n"},
     {"objects:\n  far: {proxy: {service: x, timeout: 2s}}\n  all: {pool: {members: [far], probe: "
      "1s}}\nexports:\n- {name: n, object: all, version: 1.0, tags: {zone: a, \"b c\": \"\"}, "
-     "instances: 2, threads: 3, credit: 4}\n- {name: m, object: all}\nlog: \"off\"\n",
+     "instances: 2, threads: 3, credit: 4, weight: 7, balance: random, stall: 1m}\n"
+     "- {name: m, object: all}\nlog: \"off\"\n",
      NULL},
 };
 
@@ -307,6 +321,7 @@ int main(void)
         TEST(a_missing_library_is_an_error_at_load),
         TEST(no_circle_is_seen_where_there_is_none),
         TEST(the_broker_is_the_files_then_the_environments_then_the_default),
+        TEST(the_variable_may_list_several_brokers),
         TEST(a_wrong_variable_is_told_as_such),
         TEST(an_overlay_changes_what_it_names),
         TEST(errors_name_the_file_of_the_overlay),

@@ -40,7 +40,7 @@ static const char twin_text[] =
     "    functions: {count: {signature: \"s>s\", arguments: [-], idempotent: true}}\n"
     "exports:\n"
     "  - {name: All, object: all, version: \"1.0\", tags: {zone: a, rack: \"7\"}, instances: 2,\n"
-    "     threads: 3, credit: 4}\n"
+    "     threads: 3, credit: 4, weight: 250, balance: sticky, stall: 90s}\n"
     "  - {name: words, object: words}\n"
     "log: {level: info, objects: debug}\n";
 
@@ -127,7 +127,10 @@ static struct busbar_app *twin_new(void)
                                       .tags = tags,
                                       .instances = 2,
                                       .threads = 3,
-                                      .credit = 4};
+                                      .credit = 4,
+                                      .weight = 250,
+                                      .balance = "sticky",
+                                      .stall_ms = 90000};
     const struct busbar_export words = {.name = "words", .object = "words"};
     struct busbar_app *app = NULL;
     struct busbar_object *near = near_new();
@@ -272,6 +275,12 @@ static void exports_are_checked(void **state)
          "threads of an export must be at most 1024"},
         {{.name = "n", .object = "a", .credit = 65537},
          "credit of an export must be at most 65536"},
+        {{.name = "n", .object = "a", .weight = 10001},
+         "weight of an export must be at most 10000"},
+        {{.name = "n", .object = "a", .stall_ms = 86400001},
+         "stall of an export must be at most 86400000"},
+        {{.name = "n", .object = "a", .balance = "fair"},
+         "balance of an export must be least_loaded, round_robin, random or sticky"},
         {{.name = "n", .object = "a", .reserved = {(void *)odd}}, "reserved"},
     };
     CLEANUP(busbar_app_destroy) struct busbar_app *app = NULL;

@@ -193,6 +193,55 @@ static void the_whole_group_is_gone_afterwards(void **state)
     }
 }
 
+/* With a moment to put its things in order; the shell runs its trap when its sleep has been ended. */
+static void what_is_cancelled_is_asked_first(void **state)
+{
+    (void)state;
+    uint64_t now = clock_ms();
+    uint64_t moment = now + 200;
+    struct program_result result = shell("trap 'echo tidied up >&2; exit 0' TERM; sleep 98763",
+                                         (struct program){
+                                             .deadline_ms = now + 60000,
+                                             .cancelled = after_a_moment,
+                                             .context = &moment,
+                                         });
+    assert_int_equal(result.end, PROGRAM_CANCELLED);
+    assert_non_null(strstr(result.tail, "tidied up"));
+    free(result.output);
+}
+
+struct heap {
+    size_t size;
+    size_t most;
+    char text[64];
+};
+
+static bool heap_up(void *context, const char *data, size_t size)
+{
+    struct heap *heap = context;
+    assert_true(heap->size + size < sizeof heap->text);
+    memcpy(heap->text + heap->size, data, size);
+    heap->size += size;
+    return heap->size < heap->most;
+}
+
+static void output_can_be_had_as_it_comes(void **state)
+{
+    (void)state;
+    struct heap heap = {.most = 100};
+    struct program_result result = shell("echo one; sleep 0.1; echo two; exit 3",
+                                         (struct program){.sink = heap_up, .context = &heap});
+    assert_int_equal(result.end, PROGRAM_EXITED);
+    assert_int_equal(result.code, 3);
+    assert_int_equal(result.output_size, 0);
+    assert_string_equal(heap.text, "one\ntwo\n");
+    free(result.output);
+    heap = (struct heap){.most = 4};
+    result = shell("echo one; sleep 98764", (struct program){.sink = heap_up, .context = &heap});
+    assert_int_equal(result.end, PROGRAM_CANCELLED);
+    free(result.output);
+}
+
 static void output_is_bounded_to_the_byte(void **state)
 {
     (void)state;
@@ -262,6 +311,8 @@ int main(void)
         cmocka_unit_test(only_the_end_of_stderr_is_kept_and_no_character_cut),
         cmocka_unit_test(environment_and_directory_are_as_said),
         cmocka_unit_test(the_whole_group_is_gone_afterwards),
+        cmocka_unit_test(what_is_cancelled_is_asked_first),
+        cmocka_unit_test(output_can_be_had_as_it_comes),
         cmocka_unit_test(output_is_bounded_to_the_byte),
         cmocka_unit_test(what_left_the_group_holds_nobody_up),
         cmocka_unit_test(what_cannot_start_says_why),

@@ -200,18 +200,20 @@ static inline void fake_answer(struct fake *fake, const struct routing_id *from,
 static inline void fake_keep(struct fake *fake, const struct packet *packet)
 {
     size_t names = packet->service.size + packet->method.size;
+    size_t head = names + packet->metadata.size;
     assert_true(fake->count < FAKE_HEARD_MAX);
     struct heard *heard = &fake->heard[fake->count++];
     heard->packet = *packet;
     heard->taken = false;
     heard->at = clock_ms();
-    heard->bytes = malloc(names + packet->body.size + 1);
-    memcpy(heard->bytes, packet->service.data, names);
-    memcpy(heard->bytes + names, packet->body.data, packet->body.size);
-    heard->bytes[names + packet->body.size] = '\0';
+    heard->bytes = malloc(head + packet->body.size + 1);
+    memcpy(heard->bytes, packet->service.data, head); /* they lie one after the other */
+    memcpy(heard->bytes + head, packet->body.data, packet->body.size);
+    heard->bytes[head + packet->body.size] = '\0';
     heard->packet.service.data = heard->bytes;
     heard->packet.method.data = heard->bytes + packet->service.size;
-    heard->packet.body.data = heard->bytes + names;
+    heard->packet.metadata.data = heard->bytes + names;
+    heard->packet.body.data = heard->bytes + head;
 }
 
 static inline void fake_message(struct fake *fake, const struct routing_id *from, zmq_msg_t *frames,
@@ -326,6 +328,23 @@ static inline void fake_put_call(struct fake *fake, uint64_t id, const char *met
     blob_unref(&blob);
 }
 
+/* Sends a call with flags and metadata. */
+static inline void fake_call_with(struct fake *fake, uint64_t id, uint8_t flags, const char *method,
+                                  struct bytes metadata)
+{
+    const struct packet packet = {
+        .command = PACKET_CALL,
+        .flags = flags,
+        .id = id,
+        .timeout = 5000,
+        .service = bytes_of_text("svc"),
+        .method = bytes_of_text(method),
+        .metadata = metadata,
+        .body = bytes_of_text("body"),
+    };
+    fake_send(fake, &fake->peer, &packet);
+}
+
 static inline void fake_call(struct fake *fake, uint64_t id, const char *method, const char *text)
 {
     fake_put_call(fake, id, method, bytes_of_text(text));
@@ -346,6 +365,15 @@ static inline void fake_ready(struct fake *fake, struct busbar_worker *worker)
         assert_true(clock_ms() < until);
         fake_receive(fake, 10);
     }
+}
+
+/* The broker's successor has the worker and its services; what was heard before is forgotten. */
+static inline void fake_succeed(struct fake *fake, struct busbar_worker *worker)
+{
+    fake_forget(fake);
+    fake_restart(fake);
+    fake_expect(fake, PACKET_REGISTER);
+    fake_ready(fake, worker);
 }
 
 /* Stops the worker with the broker at work, and waits for its BYE. */

@@ -13,7 +13,7 @@ static void report(struct busbar_request **request, void *context)
     if (busbar_request_size(*request) == 1)
         busbar_request_fail(request, told[0], NULL);
     else
-        request_fail(request, &(struct failure){told[0], told[1], "why"});
+        request_fail(request, &(struct failure){.status = told[0], .fate = told[1], .text = "why"});
 }
 
 static void failures_of_a_handlers_own_call_are_told_as_they_are(void **state)

@@ -78,6 +78,11 @@ struct busbar_export {
     uint32_t instances;      /* registrations, each with a connection of its own; default 1 */
     uint32_t threads;        /* calls handled at once by each instance; default 1 */
     uint32_t credit;         /* calls taken at once by each instance; default: adapted */
+    uint32_t weight;         /* 1 to 10000, against other workers of the service; default 100 */
+    const char *balance;     /* "least_loaded", "round_robin", "random" or "sticky": how its calls
+                                are spread over its workers; NULL: not said here */
+    uint32_t stall_ms;       /* a handler that gives no sign for so long counts as hanging, and its
+                                call ends as TIMEOUT; default: its deadline alone ends it */
     void *reserved[4];
 };
 /*
