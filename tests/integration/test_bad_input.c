@@ -142,7 +142,7 @@ static void packets_without_a_session_get_a_reset_and_are_not_executed(void **st
 static void commands_that_are_unknown_here_are_unsupported(void **state)
 {
     static const uint8_t commands[] = {
-        0x00, PACKET_WELCOME, PACKET_RESET, PACKET_REGISTERED, PACKET_REFUSED, 0x30,
+        0x00, PACKET_WELCOME, PACKET_RESET, PACKET_REGISTERED, PACKET_REFUSED, 0x33,
         0x7f, 0x80,           0xff};
     struct kit *kit = *state;
     struct kit_process *broker = kit_broker(kit, NULL);
