@@ -49,7 +49,8 @@ all: ## programs and libraries (the default)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s%s\n", $$1, $$2 }' \
+		$(filter Makefile %.mk,$(MAKEFILE_LIST))
 	@echo 'Variables: BUILD=build  CC=gcc  CFLAGS  SANITIZE=address,undefined|thread  PREFIX  DESTDIR'
 	@echo '           V=1 (show commands)  TEST_FILTER=name (only tests whose path contains it)'
 	@echo 'make unit/test_value builds and runs one unit test'
@@ -254,8 +255,8 @@ unit_files = tests/$(1).c $(call unit_headers,tests/$(1).c) $(call unit_kit,test
 INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test_*.c))
 KIT := $(wildcard tests/kit/*.c)
 # What does not depend on how it was compiled is tested in the plain build alone.
-SHELL_TESTS := $(wildcard $(if $(SANITIZE),tests/sanitizers/test_*.sh,tests/structure/test_*.sh \
-	tests/packaging/test_*.sh tests/interop/test_*.sh)) $(wildcard tests/integration/test_*.sh)
+SHELL_TESTS := $(wildcard $(if $(SANITIZE),tests/sanitizers/test_*.sh,$(patsubst %,tests/%/test_*.sh,\
+	structure packaging interop mutants)) tests/integration/test_*.sh)
 
 # Beside the tests, where what embeds a broker looks for its library first.
 BROKER_BESIDE := $(BUILD)/tests/unit/$(notdir $(BROKER)).so.$(SOVERSION)
@@ -288,17 +289,20 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(FUZZ_KI
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(TEST_LIBS))
 
+include tests/simulation/rules.mk
+
 .PHONY: tests
 tests: ## builds the test programs
-tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(PLAIN_LIBRARIES) \
-	examples
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) \
+	$(PLAIN_LIBRARIES) examples
 
 .PHONY: test
 test: all tests ## runs every test; ends with `N passed, N failed`
 	@BUSBAR_BUILD=$(abspath $(BUILD)) BUSBAR_SANITIZE=$(SANITIZE) \
 		CC='$(CC)' CFLAGS=$(call quote,$(CFLAGS)) CPPFLAGS=$(call quote,$(CPPFLAGS)) \
 		LDFLAGS=$(call quote,$(LDFLAGS)) \
-		tests/run-tests.sh $(UNIT_TESTS) $(FUZZ_TESTS) $(SHELL_TESTS) $(INTEGRATION_TESTS)
+		tests/run-tests.sh $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(SHELL_TESTS) \
+		$(INTEGRATION_TESTS)
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
@@ -344,14 +348,14 @@ bench: all $(BENCHES) ## side by side with ZeroMQ's own proxy
 	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh
 
 .PHONY: soak
-soak: all $(BENCHES) $(SOAKS) ## the promised bounds, and a long run with faults
+soak: all $(BENCHES) $(SOAKS) $(SIMULATION) ## the promised bounds, and a long run with faults
 	@BUSBAR_BUILD=$(abspath $(BUILD)) tests/soak/run.sh
 
 # Form -------------------------------------------------------------------------------------------
 
 C_FILES = $(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) $(addsuffix /include/busbar,$(ROOMS)) \
 	examples examples/* bench \
-	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak))))
+	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak simulation))))
 
 .PHONY: lint
 lint: ## clang-format, clang-tidy and cppcheck, all without a complaint

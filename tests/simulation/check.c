@@ -1,0 +1,57 @@
+/* Both sides compared from time to time, beyond what can be seen from outside. */
+#include "tests/simulation/history.h"
+#include "tests/simulation/world.h"
+
+/* The outcomes that the router counted. */
+static uint64_t counted_outcomes(const struct counters *counters)
+{
+    uint64_t sum = 0;
+#define ADD(name, text)                                                                            \
+    if (__builtin_strncmp(#name, "outcome_", 8) == 0)                                              \
+        sum += counters->name;
+    COUNTER_TABLE(ADD)
+#undef ADD
+    return sum;
+}
+
+static void check_peer(const struct world *world, uint8_t peer)
+{
+    const struct model_peer *known = &world->model.peers[peer];
+    router_check_peer(&world->router, &world->peers[peer]);
+    if (world->peers[peer].load != known->held_count)
+        history_fail("worker %u has %u calls and is counted as having %u", peer, known->held_count,
+                     world->peers[peer].load);
+}
+
+static void check_service(const struct world *world, uint8_t service)
+{
+    const struct service *known = registry_find_service(&world->router.registry,
+                                                        service_name(service));
+    size_t queued = known == NULL ? 0 : known->queued;
+    if (queued != world->model.waiting_calls[service])
+        history_fail("%u calls wait for service %u and %zu are counted",
+                     world->model.waiting_calls[service], service, queued);
+}
+
+void world_check(struct world *world)
+{
+    const struct model *model = &world->model;
+    uint64_t outcomes = counted_outcomes(&world->counters);
+    router_check(&world->router);
+    for (uint8_t peer = 0; peer < PEERS; peer++)
+        check_peer(world, peer);
+    for (uint8_t service = 0; service < SERVICES; service++)
+        check_service(world, service);
+    if (world->router.calls.count != model->live_count)
+        history_fail("%u calls are under way and %zu are in the table", model->live_count,
+                     world->router.calls.count);
+    if (world->counters.calls_received != model->received || outcomes != model->outcomes)
+        history_fail("%llu outcomes of %llu calls are counted, there were %llu of %llu",
+                     (unsigned long long)outcomes,
+                     (unsigned long long)world->counters.calls_received,
+                     (unsigned long long)model->outcomes, (unsigned long long)model->received);
+    uint64_t wait = router_wait(&world->router, world->now);
+    uint64_t next = model_next_deadline(model);
+    if (next != UINT64_MAX && (wait == UINT64_MAX || world->now + wait > next))
+        history_fail("the router would sleep past a deadline");
+}
