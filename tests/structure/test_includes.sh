@@ -9,9 +9,9 @@ protocol: base
 settings: base
 transport: protocol base
 client-lib: transport protocol settings base
-objects: client-lib/endpoint.h client-lib/fork_mark.h client-lib/place.h protocol settings base
-worker-lib: client-lib/connection.h client-lib/body.h client-lib/context.h client-lib/fork_mark.h client-lib/place.h transport protocol base
-app: objects client-lib/endpoint.h worker-lib/look.h worker-lib/request.h worker-lib/thread.h protocol settings base
+objects: client-lib/broker_list.h client-lib/endpoint.h client-lib/fork_mark.h client-lib/place.h protocol settings base
+worker-lib: client-lib/ambient.h client-lib/broker_list.h client-lib/connection.h client-lib/body.h client-lib/context.h client-lib/fork_mark.h client-lib/place.h transport protocol base
+app: objects client-lib/broker_list.h client-lib/endpoint.h worker-lib/look.h worker-lib/request.h worker-lib/thread.h protocol settings base
 broker: transport protocol settings base
 cli:
 examples:
