@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/quote.h"
+#include "client-lib/broker_list.h"
 #include "client-lib/endpoint.h"
 #include "objects/link_brokers.h"
 #include "objects/object.h"
@@ -204,29 +205,42 @@ static enum busbar_status find_or_make(struct links *links, const char *const *e
     return status;
 }
 
-/* With the lock held: the endpoints that are meant. `alone` has room for one from the environment. */
+/* The endpoints that the environment names, or the default; what is no list is refused later, as the
+ * endpoint that it is not. */
+static enum busbar_status ask_environment(struct broker_list *list)
+{
+    const char *named = getenv("BUSBAR_BROKER");
+    if (named == NULL || named[0] == '\0')
+        named = BUSBAR_DEFAULT_BROKER;
+    enum busbar_status status = broker_list_init(list, named);
+    if (status == BUSBAR_BAD_ARGUMENT)
+        list->endpoints[0] = named;
+    return status == BUSBAR_NO_MEMORY ? no_memory() : BUSBAR_OK;
+}
+
+/* With the lock held: the endpoints that are meant; `asked` are those of the environment. */
 static const char *const *resolve(const struct links *links, const char *const *endpoints,
-                                  const char *alone[2])
+                                  const struct broker_list *asked)
 {
     if (endpoints != NULL && endpoints[0] != NULL)
         return endpoints;
     if (links->standard != NULL && links->standard[0] != NULL)
         return (const char *const *)links->standard;
-    const char *named = getenv("BUSBAR_BROKER");
-    alone[0] = named != NULL && named[0] != '\0' ? named : BUSBAR_DEFAULT_BROKER;
-    alone[1] = NULL;
-    return alone;
+    return asked->endpoints;
 }
 
 enum busbar_status links_get(struct links *links, const char *const *endpoints, struct link **ret)
 {
-    const char *alone[2];
+    CLEANUP(broker_list_fini) struct broker_list asked = {0};
     *ret = NULL;
     if (fork_mark_is_forked(&links->mark))
         return forked();
+    enum busbar_status status = ask_environment(&asked);
+    if (status != BUSBAR_OK)
+        return status;
     pthread_mutex_lock(&links->lock);
-    endpoints = resolve(links, endpoints, alone);
-    enum busbar_status status = endpoints_check(endpoints);
+    endpoints = resolve(links, endpoints, &asked);
+    status = endpoints_check(endpoints);
     if (status == BUSBAR_OK)
         status = find_or_make(links, endpoints, ret);
     pthread_mutex_unlock(&links->lock);
