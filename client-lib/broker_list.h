@@ -12,7 +12,7 @@ enum {
 struct broker_list {
     char *text; /* the endpoints, each with its NUL */
     size_t count;
-    const char *endpoints[BROKER_LIST_MAX];
+    const char *endpoints[BROKER_LIST_MAX + 1]; /* NULL-terminated */
 };
 
 /* Spaces around an endpoint do not count. BAD_ARGUMENT for one that is none, and for no or more than

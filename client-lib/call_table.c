@@ -11,7 +11,13 @@ enum {
     CHUNK_BITS = 7,
     CHUNK_CALLS = 1 << CHUNK_BITS,
     CHUNKS_MAX = CALLS_MAX / CHUNK_CALLS,
+    CALL_FLAGS_SENT = BUSBAR_IDEMPOTENT | BUSBAR_ONEWAY | BUSBAR_STREAM,
 };
+
+/* A caller's flags are those of the packet. */
+_Static_assert(BUSBAR_IDEMPOTENT == (int)PACKET_IDEMPOTENT && BUSBAR_ONEWAY == (int)PACKET_ONEWAY &&
+                   BUSBAR_STREAM == (int)PACKET_STREAM,
+               "flags that travel have one number");
 
 void call_table_init(struct call_table *table)
 {
@@ -68,6 +74,7 @@ struct call *call_table_take(struct call_table *table)
     memset(call, 0, offsetof(struct call, space));
     call->id = id;
     list_init(&call->link);
+    list_init(&call->granting);
     wheel_timer_init(&call->timer);
     return call;
 }
@@ -104,7 +111,8 @@ uint8_t *call_reserve(struct call *call, size_t size)
 
 size_t call_size(const struct call *call)
 {
-    return (size_t)PACKET_HEADER_SIZE + call->service_size + call->method_size + call->body_size +
+    return (size_t)PACKET_HEADER_SIZE + call->service_size + call->method_size +
+           call->metadata_size + call->body_size +
            (call->attached == NULL ? 0 : call->attached->size);
 }
 
@@ -112,13 +120,16 @@ struct packet call_packet(const struct call *call)
 {
     const uint8_t *service = call_bytes(call);
     const uint8_t *method = service + call->service_size;
+    const uint8_t *metadata = method + call->method_size;
     return (struct packet){
         .command = PACKET_CALL,
-        .flags = call->attached == NULL ? 0 : PACKET_ATTACHED,
+        .flags = (uint8_t)((call->flags & CALL_FLAGS_SENT) |
+                           (call->attached == NULL ? 0 : PACKET_ATTACHED)),
         .encoding = call->encoding,
         .id = call->id,
         .service = {.data = service, .size = call->service_size},
         .method = {.data = method, .size = call->method_size},
-        .body = {.data = method + call->method_size, .size = call->body_size},
+        .metadata = {.data = metadata, .size = call->metadata_size},
+        .body = {.data = metadata + call->metadata_size, .size = call->body_size},
     };
 }

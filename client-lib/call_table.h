@@ -24,28 +24,43 @@ enum call_state {
     CALL_PUT,     /* in the outbox, or sent */
 };
 
-/* The request is kept until the outcome, since a RESET may show that it has to be sent again. */
+struct uplink;
+
+/* The request is kept until the outcome, since it may turn out that it has to be sent again. */
 struct call {
-    struct list link; /* in one of the client's lists, by its state */
+    struct list link;     /* by its state: in the client's list, or that of its uplink */
+    struct list granting; /* in the client's list, while grants wait to leave */
     struct wheel_timer timer;
     uint64_t id;
-    uint64_t deadline; /* ms */
-    uint64_t position; /* in the outbox, while it is put */
-    uint64_t session;  /* connection->sessions when it was put */
+    uint64_t deadline;     /* ms */
+    struct uplink *uplink; /* while it is put */
+    uint64_t position;     /* in the outbox, while it is put */
+    uint64_t session;      /* connection->sessions when it was put */
     busbar_reply_fn *callback;
+    busbar_part_fn *part;
+    busbar_progress_fn *progress;
     void *context;
+    struct busbar_reply *
+        *answer; /* where a function that waits for it wants the outcome, or NULL */
     struct blob *attached;
-    uint8_t *heap; /* service, method and body, where `space` is too small */
+    uint8_t *heap; /* service, method, metadata and body, where `space` is too small */
     uint32_t timeout;
     uint32_t body_size; /* 0 if it is attached */
     uint32_t next_free;
+    uint32_t room;   /* parts that may come before more are granted */
+    uint32_t grants; /* parts that are done with, to be granted anew */
+    uint16_t metadata_size;
     uint8_t service_size;
     uint8_t method_size;
     uint8_t encoding;
+    uint8_t flags; /* BUSBAR_IDEMPOTENT and enum busbar_call_flags */
     uint8_t state; /* enum call_state */
-    bool is_sync;
-    bool was_reset;
+    uint8_t sends;
+    uint8_t resets;
+    uint8_t refusals; /* by brokers that drain */
     bool is_cancelled;
+    bool has_part;    /* part of the result was received: it is never sent again */
+    bool is_doubtful; /* an earlier sending may have been executed */
     uint8_t space[CALL_SPACE];
 };
 

@@ -39,7 +39,7 @@ enum busbar_status client_check_outside(struct busbar_client *client)
     return status;
 }
 
-static const char *choose_endpoint(const struct busbar_client_options *options)
+static const char *choose_brokers(const struct busbar_client_options *options)
 {
     const char *named = getenv("BUSBAR_BROKER");
     if (options->broker != NULL)
@@ -62,7 +62,7 @@ static void client_init(struct busbar_client *client, const struct busbar_client
     call_table_init(&client->calls);
     wheel_init(&client->wheel, clock_ms());
     list_init(&client->waiting);
-    list_init(&client->put);
+    list_init(&client->granting);
     reply_queue_init(&client->done);
     reply_queue_init(&client->callbacks);
     client_loop_init(&client->loop);
@@ -86,11 +86,13 @@ enum busbar_status busbar_client_new(struct busbar_client **ret,
     if (client == NULL)
         return BUSBAR_NO_MEMORY;
     client_init(client, options);
+    enum busbar_status status = client_init_brokers(client, choose_brokers(options));
+    if (status != BUSBAR_OK)
+        return status;
     client->replies = reply_pool_new();
     if (client->replies == NULL)
         return BUSBAR_NO_MEMORY;
-    enum busbar_status status = connection_init(&client->connection, choose_endpoint(options),
-                                                &client_handler, client);
+    client->replies->client = client;
     if (status == BUSBAR_OK)
         *ret = STEAL(client);
     return status;
@@ -105,17 +107,17 @@ static void client_abandon_calls(struct busbar_client *client, bool is_forked)
     LIST_EACH(node, &client->waiting)
         client_finish(client, CONTAINER_OF(node, struct call, link), unsent,
                       "the client was destroyed");
-    LIST_EACH(node, &client->put)
-        client_finish(client, CONTAINER_OF(node, struct call, link), sent,
-                      "the client was destroyed");
-    while ((reply = reply_queue_pop(&client->callbacks)) != NULL) {
-        if (!is_forked)
-            reply->callback(&reply, reply->context);
-        busbar_reply_destroy(&reply);
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+        LIST_EACH(node, &client->uplinks[i].put)
+            client_finish(client, CONTAINER_OF(node, struct call, link), sent,
+                          "the client was destroyed");
     }
+    if (!is_forked)
+        client_run_callbacks(client);
+    while ((reply = reply_queue_pop(&client->callbacks)) != NULL)
+        busbar_reply_destroy(&reply);
     while ((reply = reply_queue_pop(&client->done)) != NULL)
         busbar_reply_destroy(&reply);
-    busbar_reply_destroy(&client->answer);
 }
 
 void busbar_client_destroy(struct busbar_client **client)
@@ -130,11 +132,11 @@ void busbar_client_destroy(struct busbar_client **client)
     }
     *client = NULL;
     ended->is_closing = true;
-    ended->is_in_callback = true;
-    client_abandon_calls(ended, is_forked);
-    if (!is_forked)
-        connection_close(&ended->connection, CLIENT_LINGER_MS);
-    connection_fini(&ended->connection);
+    if (ended->replies != NULL) { /* else it was never whole */
+        ended->replies->client = NULL;
+        client_abandon_calls(ended, is_forked);
+    }
+    client_fini_brokers(ended, is_forked);
     client_loop_fini(&ended->loop);
     call_table_fini(&ended->calls);
     reply_pool_unref(ended->replies);
@@ -142,102 +144,30 @@ void busbar_client_destroy(struct busbar_client **client)
     free(ended);
 }
 
+/* What is left of a call that cannot even be looked at. */
+enum busbar_status client_decline(const struct busbar_call *call, enum busbar_status status)
+{
+    struct busbar_body body = call == NULL ? (struct busbar_body){0} : call->body;
+    busbar_body_release(&body);
+    return status;
+}
+
 enum busbar_status busbar_client_start(struct busbar_client *client, const struct busbar_call *call,
                                        uint64_t *ret_id)
 {
-    struct call *started = NULL;
     enum busbar_status status = client_check(client);
     if (status == BUSBAR_OK && call == NULL)
         return client_fail(client, BUSBAR_BAD_ARGUMENT, "there is no call to start");
-    if (status != BUSBAR_OK) {
-        struct busbar_body body = call == NULL ? (struct busbar_body){0} : call->body;
-        busbar_body_release(&body);
-        return status;
-    }
-    status = client_start(client, call, &started);
+    if (status != BUSBAR_OK)
+        return client_decline(call, status);
+    status = client_start(client, call, NULL, ret_id);
     if (status != BUSBAR_OK)
         return status;
-    if (ret_id != NULL)
-        *ret_id = started->id;
-    if (client->connection.outbox.waiting >= CLIENT_FLUSH_SIZE && !client->is_blocked)
-        client->is_blocked = connection_flush(&client->connection) != OUTBOX_SENT;
+    struct uplink *current = client->current;
+    if (current->connection.outbox.waiting >= CLIENT_FLUSH_SIZE && !current->is_blocked)
+        current->is_blocked = connection_flush(&current->connection) != OUTBOX_SENT;
     client_settle(client);
     return BUSBAR_OK;
-}
-
-/* A call that was refused before it became one still has an outcome to hand over. */
-static enum busbar_status client_refused(struct busbar_client *client, enum busbar_status status,
-                                         struct busbar_reply **ret)
-{
-    if (status == BUSBAR_BAD_ARGUMENT || status == BUSBAR_NO_MEMORY || status == BUSBAR_FORKED)
-        return status;
-    CLEANUP(busbar_reply_destroy) struct busbar_reply *reply = reply_new(client->replies);
-    if (reply == NULL)
-        return BUSBAR_NO_MEMORY;
-    reply_fail(reply, status, BUSBAR_NOT_EXECUTED, bytes_of_text(client->error));
-    if (ret != NULL)
-        *ret = STEAL(reply);
-    return status;
-}
-
-static enum busbar_status client_answered(struct busbar_client *client, struct busbar_reply **ret)
-{
-    CLEANUP(busbar_reply_destroy) struct busbar_reply *reply = STEAL(client->answer);
-    enum busbar_status status = reply->status;
-    if (status != BUSBAR_OK) {
-        (void)client_fail(client, status, "%s", reply->error);
-        client->fate = reply->fate;
-    }
-    if (ret != NULL)
-        *ret = STEAL(reply);
-    return status;
-}
-
-enum busbar_status busbar_client_call(struct busbar_client *client, const struct busbar_call *call,
-                                      struct busbar_reply **ret)
-{
-    struct call *started = NULL;
-    if (ret != NULL)
-        *ret = NULL;
-    enum busbar_status status = client_check_outside(client);
-    if (status == BUSBAR_OK && (call == NULL || call->callback != NULL))
-        status = client_fail(client, BUSBAR_BAD_ARGUMENT, "a call that is waited for is needed");
-    if (status != BUSBAR_OK) {
-        struct busbar_body body = call == NULL ? (struct busbar_body){0} : call->body;
-        busbar_body_release(&body);
-        return status;
-    }
-    status = client_start(client, call, &started);
-    if (status != BUSBAR_OK)
-        return client_refused(client, status, ret);
-    started->is_sync = true;
-    while (client->answer == NULL)
-        (void)client_await(client, UINT64_MAX);
-    status = client_answered(client, ret);
-    client_settle(client);
-    return status;
-}
-
-enum busbar_status busbar_client_wait(struct busbar_client *client, uint32_t timeout_ms,
-                                      struct busbar_reply **ret)
-{
-    enum busbar_status status = client_check_outside(client);
-    if (status != BUSBAR_OK)
-        return status;
-    if (ret == NULL)
-        return client_fail(client, BUSBAR_BAD_ARGUMENT, "there is no place for the reply");
-    struct busbar_reply *reply = reply_queue_pop(&client->done);
-    if (reply == NULL && client->calls.used > 0) {
-        uint64_t until = timeout_ms == 0 ? 0 : clock_ns() + timeout_ms * UINT64_C(1000000);
-        bool in_time = true;
-        while (in_time && reply == NULL && client->calls.used > 0) {
-            in_time = client_await(client, until);
-            reply = reply_queue_pop(&client->done);
-        }
-    }
-    client_settle(client);
-    *ret = reply;
-    return reply == NULL ? BUSBAR_NOTHING : BUSBAR_OK;
 }
 
 enum busbar_status busbar_client_flush(struct busbar_client *client)
@@ -266,7 +196,9 @@ enum busbar_status busbar_client_cancel(struct busbar_client *client, uint64_t i
 
 size_t busbar_client_outstanding(const struct busbar_client *client)
 {
-    return client == NULL ? 0 : client->calls.used + client->done.count + client->callbacks.count;
+    return client == NULL
+               ? 0
+               : client->calls.used + client->done.count + client->callbacks.count - client->parts;
 }
 
 enum busbar_status busbar_client_process(struct busbar_client *client)
@@ -298,5 +230,5 @@ const char *busbar_client_error(const struct busbar_client *client)
 
 const char *busbar_client_broker(const struct busbar_client *client)
 {
-    return client == NULL ? "" : client->connection.endpoint;
+    return client == NULL ? "" : client_connection(client)->endpoint;
 }

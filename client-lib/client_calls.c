@@ -1,4 +1,4 @@
-/* The life of a call: put into the outbox, answered, refused for want of a session, lost, expired. */
+/* The life of a call: it waits, is put into the outbox, put back, cancelled, expired, and ends. */
 #include "client-lib/client.h"
 
 #include <assert.h>
@@ -18,11 +18,10 @@ enum {
 static const struct call_outcome unsent_timeout = {BUSBAR_TIMEOUT, BUSBAR_NOT_EXECUTED};
 static const struct call_outcome sent_timeout = {BUSBAR_TIMEOUT, BUSBAR_MAYBE_EXECUTED};
 static const struct call_outcome unsent_loss = {BUSBAR_BROKER_LOST, BUSBAR_NOT_EXECUTED};
-static const struct call_outcome sent_loss = {BUSBAR_BROKER_LOST, BUSBAR_MAYBE_EXECUTED};
+static const struct call_outcome unsent_drained = {BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED};
 static const struct call_outcome unsent_cancel = {BUSBAR_CANCELLED, BUSBAR_NOT_EXECUTED};
 
-/* The reply for a call; room for it was made when the call was started. */
-static struct busbar_reply *client_reply(struct busbar_client *client, const struct call *call)
+struct busbar_reply *client_reply(struct busbar_client *client, const struct call *call)
 {
     struct busbar_reply *reply = reply_new(client->replies);
     assert(reply != NULL);
@@ -32,20 +31,22 @@ static struct busbar_reply *client_reply(struct busbar_client *client, const str
     return reply;
 }
 
-/* Takes the call out of everything it is in and hands its filled reply on. */
-static void client_deliver(struct busbar_client *client, struct call *call,
-                           struct busbar_reply *reply)
+/* Takes the call out of everything it is in. */
+void client_deliver(struct busbar_client *client, struct call *call, struct busbar_reply *reply)
 {
     wheel_stop(&client->wheel, &call->timer);
     list_remove(&call->link);
+    list_remove(&call->granting);
     if (call->state == CALL_WAITING)
         client->waiting_bytes -= call_size(call);
-    if (call->is_sync)
-        client->answer = reply;
-    else if (reply->callback != NULL)
+    if (call->answer != NULL) {
+        *call->answer = reply;
+        client->awaited--;
+    } else if (reply->callback != NULL) {
         reply_queue_push(&client->callbacks, reply);
-    else
+    } else {
         reply_queue_push(&client->done, reply);
+    }
     call_table_give_back(&client->calls, call);
 }
 
@@ -53,6 +54,8 @@ static void client_finish_with(struct busbar_client *client, struct call *call,
                                struct call_outcome outcome, const char *text)
 {
     struct busbar_reply *reply = client_reply(client, call);
+    if (call->is_doubtful && outcome.fate == BUSBAR_NOT_EXECUTED)
+        outcome.fate = BUSBAR_MAYBE_EXECUTED;
     reply_fail(reply, outcome.status, outcome.fate, bytes_of_text(text));
     client_deliver(client, call, reply);
 }
@@ -101,22 +104,25 @@ static uint64_t call_grace(const struct call *call)
 
 static bool client_put(struct busbar_client *client, struct call *call, uint64_t now)
 {
+    struct uplink *uplink = client->current;
     struct packet packet = call_packet(call);
     uint64_t left = call->deadline - now; /* a queued call's includes the millisecond begun */
     packet.timeout = left < call->timeout ? (uint32_t)left : call->timeout;
-    if (connection_put(&client->connection, &packet, call->attached) != BUSBAR_OK)
+    if (connection_put(&uplink->connection, &packet, call->attached) != BUSBAR_OK)
         return false;
     if (call->state == CALL_WAITING)
         client->waiting_bytes -= call_size(call);
     call->state = CALL_PUT;
-    call->position = client->connection.outbox.put;
-    call->session = client->connection.sessions;
+    call->uplink = uplink;
+    call->position = uplink->connection.outbox.put;
+    call->session = uplink->connection.sessions;
+    call->sends++;
     list_remove(&call->link);
-    if (list_is_empty(&client->put)) {
-        client->quiet_since = now;
-        client->beats = 0;
+    if (list_is_empty(&uplink->put)) {
+        uplink->quiet_since = now;
+        uplink->beats = 0;
     }
-    list_append(&client->put, &call->link);
+    list_append(&uplink->put, &call->link);
     client_set_timer(client, call, call->deadline + call_grace(call));
     return true;
 }
@@ -135,7 +141,7 @@ static uint64_t approximate_ms(uint32_t timeout)
  * than the clock's error. What waits is timed by this side alone, from the next full millisecond. */
 void client_submit(struct busbar_client *client, struct call *call)
 {
-    if (connection_is_open(&client->connection) && list_is_empty(&client->waiting)) {
+    if (client_is_ready(client) && list_is_empty(&client->waiting)) {
         client->now = approximate_ms(call->timeout);
         call->deadline = client->now + call->timeout;
         if (client_put(client, call, client->now))
@@ -146,14 +152,14 @@ void client_submit(struct busbar_client *client, struct call *call)
     client_queue(client, call, client->now);
 }
 
-/* Why there is no session, without the endpoint that stands before it. */
+/* Why there is no session. Without the endpoint that the text begins with, if that is named already. */
 static const char *client_obstacle(const struct busbar_client *client)
 {
-    const char *endpoint = client->connection.endpoint;
+    const char *endpoint = client_connection(client)->endpoint;
     size_t size = strlen(endpoint);
     if (client->unreachable[0] == '\0')
         return "no session in time";
-    if (strncmp(client->unreachable, endpoint, size) != 0 ||
+    if (client->brokers.count > 1 || strncmp(client->unreachable, endpoint, size) != 0 ||
         strncmp(client->unreachable + size, ": ", 2) != 0)
         return client->unreachable;
     return client->unreachable + size + 2;
@@ -163,26 +169,35 @@ static const char *client_obstacle(const struct busbar_client *client)
 static void client_give_up(struct busbar_client *client, struct call *call, uint32_t waited_ms)
 {
     char text[2 * CLIENT_TEXT_SIZE];
-    snprintf(text, sizeof text, "no broker answers at %s (%s; waited %u ms)",
-             client->connection.endpoint, client_obstacle(client), waited_ms);
-    client_finish_with(client, call, unsent_loss, text);
+    const char *endpoint = client_connection(client)->endpoint;
+    bool is_drained = client_is_drained(client);
+    if (is_drained)
+        snprintf(text, sizeof text, "%s takes no new calls, and no other broker was found (%u ms)",
+                 endpoint, waited_ms);
+    else if (client->brokers.count > 1)
+        snprintf(text, sizeof text, "no broker answers at any of %zu endpoints (%s; waited %u ms)",
+                 client->brokers.count, client_obstacle(client), waited_ms);
+    else
+        snprintf(text, sizeof text, "no broker answers at %s (%s; waited %u ms)", endpoint,
+                 client_obstacle(client), waited_ms);
+    client_finish_with(client, call, is_drained ? unsent_drained : unsent_loss, text);
 }
 
 static void client_time_out(struct busbar_client *client, struct call *call)
 {
     if (call->state == CALL_PUT)
         client_finish(client, call, sent_timeout, "no answer from %s within %u ms",
-                      client->connection.endpoint, call->timeout);
-    else if (connection_is_open(&client->connection))
+                      call->uplink->connection.endpoint, call->timeout);
+    else if (client_is_ready(client))
         client_finish(client, call, unsent_timeout, "%s was reached only after %u ms",
-                      client->connection.endpoint, call->timeout);
+                      client_connection(client)->endpoint, call->timeout);
     else
         client_give_up(client, call, call->timeout);
 }
 
 void client_pump(struct busbar_client *client, uint64_t now)
 {
-    while (!list_is_empty(&client->waiting) && connection_is_open(&client->connection)) {
+    while (!list_is_empty(&client->waiting) && client_is_ready(client)) {
         struct call *call = LIST_FIRST(&client->waiting, struct call, link);
         if (now >= call->deadline)
             client_time_out(client, call);
@@ -209,127 +224,14 @@ void client_cancel_call(struct busbar_client *client, struct call *call)
     call->is_cancelled = true;
     if (call->state == CALL_WAITING)
         client_finish(client, call, unsent_cancel, "cancelled before it was sent");
-    else if (connection_put(&client->connection, &packet, NULL) != BUSBAR_OK)
+    else if (connection_put(&call->uplink->connection, &packet, NULL) != BUSBAR_OK)
         call->is_cancelled = false; /* may be asked for again */
 }
 
-/* The call is known not to have been executed: it may go again, unless nobody wants it any more. */
-static void client_put_back(struct busbar_client *client, struct call *call)
+void client_put_back(struct busbar_client *client, struct call *call)
 {
     if (call->is_cancelled)
         client_finish(client, call, unsent_cancel, "cancelled before it was executed");
     else
         client_queue(client, call, client->now);
 }
-
-/* What the dropped outbox still held was not sent and goes to the next session, before the calls
- * that wait already. */
-static void on_lost(void *owner, const char *reason)
-{
-    struct busbar_client *client = owner;
-    struct list later;
-    list_init(&later);
-    snprintf(client->unreachable, sizeof client->unreachable, "%s", reason);
-    LIST_EACH(node, &client->waiting) {
-        list_remove(node);
-        list_append(&later, node);
-    }
-    LIST_EACH(node, &client->put) {
-        struct call *call = CONTAINER_OF(node, struct call, link);
-        if (call->position > client->connection.outbox.sent)
-            client_put_back(client, call);
-        else
-            client_finish(client, call, sent_loss, "%s", reason);
-    }
-    LIST_EACH(node, &later) {
-        list_remove(node);
-        list_append(&client->waiting, node);
-    }
-}
-
-static void on_opened(void *owner)
-{
-    struct busbar_client *client = owner; /* the calls that wait are put before the next flush */
-    client->beats = 0;
-}
-
-/* See connection_input.c: what an earlier session has not answered by now it never will. */
-static void on_welcomed(void *owner)
-{
-    struct busbar_client *client = owner;
-    client->unreachable[0] = '\0';
-    LIST_EACH(node, &client->put) {
-        struct call *call = CONTAINER_OF(node, struct call, link);
-        if (call->session == client->connection.sessions)
-            break; /* and so are all after it */
-        client_finish(client, call, sent_loss, "%s: the broker has ended the session",
-                      client->connection.endpoint);
-    }
-}
-
-static void on_unreachable(void *owner, const char *reason)
-{
-    struct busbar_client *client = owner;
-    snprintf(client->unreachable, sizeof client->unreachable, "%s", reason);
-}
-
-static void on_reset(void *owner, uint8_t command, uint64_t id)
-{
-    struct busbar_client *client = owner;
-    struct call *call = call_table_find(&client->calls, id);
-    if (command != PACKET_CALL || call == NULL || call->state != CALL_PUT)
-        return;
-    if (call->was_reset) {
-        client_finish(client, call, unsent_loss, "%s: the broker grants no session",
-                      client->connection.endpoint);
-        return;
-    }
-    call->was_reset = true;
-    client_put_back(client, call);
-}
-
-/* Statuses of a later version, and those that never travel, are told as what they are. So is the
- * loss of a broker: here it can only be that of a call which the worker made. */
-static void reply_refer(struct busbar_reply *reply, const struct packet *packet)
-{
-    char text[64];
-    struct bytes error = packet->body;
-    bool is_known = packet->status != BUSBAR_OK && packet->status < BUSBAR_FORKED &&
-                    strcmp(busbar_status_name(packet->status), "UNKNOWN") != 0;
-    enum busbar_fate fate = packet->fate <= BUSBAR_EXECUTED ? packet->fate : BUSBAR_MAYBE_EXECUTED;
-    snprintf(text, sizeof text, "the broker answered with the unknown status %u", packet->status);
-    if (!is_known)
-        error = bytes_of_text(text);
-    else if (packet->status == BUSBAR_BROKER_LOST && error.size == 0)
-        error = bytes_of_text("the worker lost the broker of a call that it made");
-    reply->retry_after = packet->timeout;
-    reply->source = BUSBAR_BY_BROKER;
-    reply_fail(reply, is_known ? packet->status : BUSBAR_UNSUPPORTED, fate, error);
-}
-
-static void on_packet(void *owner, const struct packet *packet, struct blob *frame,
-                      struct blob *attached)
-{
-    struct busbar_client *client = owner;
-    (void)frame;
-    if (packet->command != PACKET_REPLY && packet->command != PACKET_ERROR)
-        return; /* a heartbeat, a GOAWAY, whose calls are refused one by one, or unknown */
-    struct call *call = call_table_find(&client->calls, packet->id);
-    if (call == NULL || call->state != CALL_PUT)
-        return;
-    struct busbar_reply *reply = client_reply(client, call);
-    if (packet->command == PACKET_REPLY)
-        reply_succeed(reply, packet, attached);
-    else
-        reply_refer(reply, packet);
-    client_deliver(client, call, reply);
-}
-
-const struct connection_handler client_handler = {
-    .opened = on_opened,
-    .welcomed = on_welcomed,
-    .lost = on_lost,
-    .unreachable = on_unreachable,
-    .reset = on_reset,
-    .packet = on_packet,
-};

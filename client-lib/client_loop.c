@@ -49,17 +49,30 @@ static bool loop_make(struct client_loop *loop)
            loop_watch(loop, loop->timer) && loop_watch(loop, loop->event);
 }
 
-/* A socket that was made anew has other descriptors; the old ones may be closed or not yet. */
-static void loop_follow_sockets(struct client_loop *loop, const struct connection *connection)
+static uint64_t sockets_of(const struct connection *connection)
 {
-    if (loop->sockets == connection->sockets)
-        return;
-    for (size_t i = 0; loop->sockets != 0 && i < CONNECTION_FDS; i++)
-        (void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->fds[i], NULL);
-    connection_fds(connection, loop->fds);
-    for (size_t i = 0; i < CONNECTION_FDS; i++)
-        (void)loop_watch(loop, loop->fds[i]);
-    loop->sockets = connection->sockets;
+    return connection->state == CONNECTION_CLOSED ? 0 : connection->sockets;
+}
+
+/* A socket that was made anew has other descriptors; the old ones may be closed or not yet, and
+ * their numbers in use again. So all that are gone are forgotten before any is added. */
+static void loop_follow_sockets(struct client_loop *loop, const struct uplink *uplinks)
+{
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+        if (loop->watched[i].sockets == sockets_of(&uplinks[i].connection))
+            continue;
+        for (size_t j = 0; loop->watched[i].sockets != 0 && j < CONNECTION_FDS; j++)
+            (void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->watched[i].fds[j], NULL);
+        loop->watched[i].sockets = 0;
+    }
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+        if (loop->watched[i].sockets == sockets_of(&uplinks[i].connection))
+            continue;
+        connection_fds(&uplinks[i].connection, loop->watched[i].fds);
+        for (size_t j = 0; j < CONNECTION_FDS; j++)
+            (void)loop_watch(loop, loop->watched[i].fds[j]);
+        loop->watched[i].sockets = sockets_of(&uplinks[i].connection);
+    }
 }
 
 static void loop_signal(struct client_loop *loop, bool is_signalled)
@@ -87,20 +100,29 @@ static void loop_set_timer(struct client_loop *loop, uint64_t due, uint64_t now)
     loop->due = due;
 }
 
+static bool has_unsent(const struct busbar_client *client)
+{
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+        const struct uplink *uplink = &client->uplinks[i];
+        if (!outbox_is_empty(&uplink->connection.outbox) && !uplink->is_blocked)
+            return true;
+    }
+    return false;
+}
+
 /* What no descriptor shows; a flush that is blocked has its timer. */
 static bool client_has_work(struct busbar_client *client)
 {
-    return client->done.count > 0 || client->callbacks.count > 0 ||
-           (!outbox_is_empty(&client->connection.outbox) && !client->is_blocked) ||
-           (!list_is_empty(&client->waiting) && connection_is_open(&client->connection)) ||
-           !connection_is_idle(&client->connection);
+    return client->done.count > 0 || client->callbacks.count > 0 || has_unsent(client) ||
+           !list_is_empty(&client->granting) ||
+           (!list_is_empty(&client->waiting) && client_is_ready(client)) || !client_is_idle(client);
 }
 
 void client_settle_loop(struct busbar_client *client)
 {
     struct client_loop *loop = &client->loop;
     uint64_t now = clock_ns();
-    loop_follow_sockets(loop, &client->connection);
+    loop_follow_sockets(loop, client->uplinks);
     loop_signal(loop, client_has_work(client));
     loop_set_timer(loop, client_due(client, now / NS_PER_MS), now);
 }

@@ -3,19 +3,24 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/quote.h"
+#include "client-lib/ambient.h"
 #include "client-lib/body.h"
+#include "protocol/metadata.h"
 #include "protocol/name.h"
 
 enum {
     NAME_QUOTE_SIZE = 200,
 };
 
-/* A caller's call with the lengths of its names. */
+/* A caller's call with the lengths of its names, and what else of it travels. */
 struct request {
     const struct busbar_call *call;
     size_t service_size;
     size_t method_size;
+    struct bytes metadata;
+    uint32_t timeout_ms;
 };
 
 static bool is_reserved_set(const struct busbar_call *request)
@@ -25,6 +30,23 @@ static bool is_reserved_set(const struct busbar_call *request)
             return true;
     }
     return false;
+}
+
+/* What contradicts itself, or would be ignored in silence; NULL if nothing does. */
+static const char *fault_of_kind(const struct busbar_call *request)
+{
+    const unsigned known = BUSBAR_IDEMPOTENT | BUSBAR_ONEWAY | BUSBAR_STREAM | BUSBAR_DETACHED;
+    bool has_parts = request->part != NULL || request->window != 0;
+    if (request->flags & ~known)
+        return "the flags of a call are BUSBAR_IDEMPOTENT and enum busbar_call_flags";
+    if ((request->flags & BUSBAR_ONEWAY) && (request->flags & BUSBAR_STREAM))
+        return "a oneway call has no result that could come in parts";
+    if (has_parts && !(request->flags & BUSBAR_STREAM))
+        return "only a call with BUSBAR_STREAM has parts and a window";
+    if (request->key != NULL &&
+        (request->key[0] == '\0' || strlen(request->key) > METADATA_KEY_MAX))
+        return "a key has 1 to 255 bytes";
+    return NULL;
 }
 
 static enum busbar_status check_arguments(struct busbar_client *client,
@@ -43,7 +65,8 @@ static enum busbar_status check_arguments(struct busbar_client *client,
         return client_fail(client, BUSBAR_BAD_ARGUMENT, "reserved members must be 0");
     if (client->is_closing)
         return client_fail(client, BUSBAR_BAD_ARGUMENT, "the client is being destroyed");
-    return BUSBAR_OK;
+    const char *fault = fault_of_kind(request);
+    return fault == NULL ? BUSBAR_OK : client_fail(client, BUSBAR_BAD_ARGUMENT, "%s", fault);
 }
 
 static enum busbar_status bad_name(struct busbar_client *client, const char *name, size_t size,
@@ -69,7 +92,7 @@ static enum busbar_status check_names(struct busbar_client *client, struct reque
 
 static enum busbar_status check_room(struct busbar_client *client, size_t size)
 {
-    const struct connection *connection = &client->connection;
+    const struct connection *connection = client_connection(client);
     uint64_t limit = connection->welcome.epoch == 0 ? CLIENT_BODY_LIMIT
                                                     : connection->welcome.body_limit;
     size_t backlog = outbox_bytes(&connection->outbox) + client->waiting_bytes;
@@ -88,13 +111,18 @@ static enum busbar_status check_room(struct busbar_client *client, size_t size)
 
 static enum busbar_status open_connection(struct busbar_client *client)
 {
-    if (client->connection.state != CONNECTION_CLOSED)
-        return BUSBAR_OK;
-    enum busbar_status status = connection_open(&client->connection);
+    enum busbar_status status = client_open(client);
     if (status != BUSBAR_OK)
         return client_fail(client, status, "%s: no connection can be made",
-                           client->connection.endpoint);
+                           client_connection(client)->endpoint);
     return BUSBAR_OK;
+}
+
+static uint8_t *append(uint8_t *to, const void *data, size_t size)
+{
+    if (size > 0)
+        memcpy(to, data, size);
+    return to + size;
 }
 
 static bool store_request(struct call *call, const struct request *request,
@@ -102,25 +130,28 @@ static bool store_request(struct call *call, const struct request *request,
 {
     bool is_attached = body->size > PACKET_INLINE_BODY_MAX;
     size_t inside = is_attached ? 0 : body->size;
-    uint8_t *bytes = call_reserve(call, request->service_size + request->method_size + inside);
-    if (bytes == NULL)
+    size_t names_size = request->service_size + request->method_size;
+    uint8_t *end = call_reserve(call, names_size + request->metadata.size + inside);
+    if (end == NULL)
         return false;
     call->service_size = (uint8_t)request->service_size;
     call->method_size = (uint8_t)request->method_size;
+    call->metadata_size = (uint16_t)request->metadata.size;
     call->body_size = (uint32_t)inside;
     call->encoding = (uint8_t)body->encoding;
-    memcpy(bytes, request->call->service, request->service_size);
-    memcpy(bytes + request->service_size, request->call->method, request->method_size);
+    end = append(end, request->call->service, request->service_size);
+    end = append(end, request->call->method, request->method_size);
+    end = append(end, request->metadata.data, request->metadata.size);
+    (void)append(end, body->data, inside);
     if (is_attached)
         call->attached = body_blob(body);
-    else if (inside > 0)
-        memcpy(bytes + request->service_size + request->method_size, body->data, inside);
     return !is_attached || call->attached != NULL;
 }
 
 static struct call *new_call(struct busbar_client *client, const struct request *request,
                              struct busbar_body *body)
 {
+    const struct busbar_call *wanted = request->call;
     if (!reply_pool_reserve(client->replies, client->calls.used + 1))
         return NULL;
     struct call *call = call_table_take(&client->calls);
@@ -130,9 +161,13 @@ static struct call *new_call(struct busbar_client *client, const struct request 
         call_table_give_back(&client->calls, call);
         return NULL;
     }
-    call->callback = request->call->callback;
-    call->context = request->call->context;
-    call->timeout = request->call->timeout_ms != 0 ? request->call->timeout_ms : client->timeout_ms;
+    call->callback = wanted->callback;
+    call->part = wanted->part;
+    call->progress = wanted->progress;
+    call->context = wanted->context;
+    call->flags = (uint8_t)wanted->flags;
+    call->room = wanted->window != 0 ? wanted->window : CLIENT_WINDOW;
+    call->timeout = request->timeout_ms;
     return call;
 }
 
@@ -148,19 +183,66 @@ static enum busbar_status check_request(struct busbar_client *client, struct req
     return status;
 }
 
+/* Within a handler the request that is handled sets a limit: false if there is no time left. */
+static bool limit_time(struct busbar_client *client, struct request *request)
+{
+    const struct ambient *ambient = ambient_current();
+    request->timeout_ms = request->call->timeout_ms != 0 ? request->call->timeout_ms
+                                                         : client->timeout_ms;
+    if (ambient == NULL || (request->call->flags & BUSBAR_DETACHED))
+        return true;
+    uint64_t now = clock_ms();
+    uint64_t left = now < ambient->deadline ? ambient->deadline - now : 0;
+    if (left < request->timeout_ms)
+        request->timeout_ms = (uint32_t)left;
+    return left > 0;
+}
+
+/* Becomes a call and, unless its time is over, leaves with the next turn. */
+static enum busbar_status launch(struct busbar_client *client, struct request *request,
+                                 struct busbar_reply **answer, uint64_t *ret_id)
+{
+    static const struct call_outcome expired = {BUSBAR_EXPIRED, BUSBAR_NOT_EXECUTED};
+    struct busbar_body body = request->call->body;
+    bool in_time = limit_time(client, request);
+    struct call *call = new_call(client, request, &body);
+    busbar_body_release(&body);
+    if (call == NULL)
+        return client_fail(client, BUSBAR_NO_MEMORY, "out of memory");
+    call->answer = answer;
+    if (answer != NULL)
+        client->awaited++;
+    if (ret_id != NULL)
+        *ret_id = call->id;
+    if (in_time)
+        client_submit(client, call);
+    else
+        client_finish(client, call, expired, "the time of the request that is handled is over");
+    return BUSBAR_OK;
+}
+
+/* The plain call has nothing to be written and needs no room for it. */
+static enum busbar_status launch_with_metadata(struct busbar_client *client,
+                                               struct request *request,
+                                               struct busbar_reply **answer, uint64_t *ret_id)
+{
+    uint8_t room[PACKET_METADATA_MAX];
+    struct metadata_writer writer = {.data = room, .capacity = sizeof room};
+    enum busbar_status status = client_write_metadata(client, request->call, &writer);
+    if (status != BUSBAR_OK)
+        return client_decline(request->call, status);
+    request->metadata = metadata_written(&writer);
+    return launch(client, request, answer, ret_id);
+}
+
 enum busbar_status client_start(struct busbar_client *client, const struct busbar_call *call,
-                                struct call **ret)
+                                struct busbar_reply **answer, uint64_t *ret_id)
 {
     struct request request = {.call = call};
-    struct busbar_body body = call->body;
     enum busbar_status status = check_request(client, &request);
-    if (status == BUSBAR_OK) {
-        *ret = new_call(client, &request, &body);
-        if (*ret == NULL)
-            status = client_fail(client, BUSBAR_NO_MEMORY, "out of memory");
-    }
-    busbar_body_release(&body);
-    if (status == BUSBAR_OK)
-        client_submit(client, *ret);
-    return status;
+    if (status != BUSBAR_OK)
+        return client_decline(call, status);
+    if (client_has_metadata(call))
+        return launch_with_metadata(client, &request, answer, ret_id);
+    return launch(client, &request, answer, ret_id);
 }

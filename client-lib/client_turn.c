@@ -19,12 +19,29 @@ enum {
 };
 
 /* A look that finds nothing costs a system call, so there is none when no answer is due. */
+static void uplink_receive(struct uplink *uplink, uint64_t now)
+{
+    for (unsigned i = 0; i < TURN_MESSAGES; i++) {
+        if (!connection_process(&uplink->connection, now, 1) || uplink->client->calls.used == 0)
+            break;
+    }
+}
+
 static void client_receive(struct busbar_client *client, uint64_t now)
 {
     client->looked = now;
-    for (unsigned i = 0; i < TURN_MESSAGES; i++) {
-        if (!connection_process(&client->connection, now, 1) || client->calls.used == 0)
-            break;
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+        if (client->uplinks[i].connection.socket != NULL)
+            uplink_receive(&client->uplinks[i], now);
+    }
+}
+
+static void client_flush(struct busbar_client *client)
+{
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+        struct uplink *uplink = &client->uplinks[i];
+        if (uplink->connection.socket != NULL)
+            uplink->is_blocked = connection_flush(&uplink->connection) != OUTBOX_SENT;
     }
 }
 
@@ -37,25 +54,28 @@ void client_send(struct busbar_client *client, uint64_t now)
     client->now = now;
     if (now >= client->looked + PAUSE_MS)
         client_receive(client, now);
+    client_tend_brokers(client, now);
     client_pump(client, now);
-    client->is_blocked = connection_flush(&client->connection) != OUTBOX_SENT;
+    client_put_grants(client);
+    client_flush(client);
 }
 
-static uint64_t heartbeat_interval(const struct busbar_client *client)
+static uint64_t heartbeat_interval(const struct uplink *uplink)
 {
-    uint32_t told = client->connection.welcome.heartbeat_interval;
+    uint32_t told = uplink->connection.welcome.heartbeat_interval;
     return told != 0 ? told : HEARTBEAT_INTERVAL_MS;
 }
 
-static unsigned heartbeat_liveness(const struct busbar_client *client)
+static unsigned heartbeat_liveness(const struct uplink *uplink)
 {
-    uint32_t told = client->connection.welcome.heartbeat_liveness;
+    uint32_t told = uplink->connection.welcome.heartbeat_liveness;
     return told > 1 ? told : HEARTBEAT_LIVENESS;
 }
 
-static bool client_is_expecting(const struct busbar_client *client)
+static bool uplink_is_expecting(const struct uplink *uplink)
 {
-    return !list_is_empty(&client->put) && connection_is_open(&client->connection);
+    return uplink->is_made && !list_is_empty(&uplink->put) &&
+           connection_is_open(&uplink->connection);
 }
 
 /*
@@ -63,38 +83,33 @@ static bool client_is_expecting(const struct busbar_client *client)
  * spent asking, so that a program that slept does not take its own pause for the broker's; and not
  * while bytes of ours are on their way, which may take long on a slow link.
  */
-static void client_listen(struct busbar_client *client, uint64_t now)
+static void uplink_listen(struct uplink *uplink, uint64_t now)
 {
-    struct connection *connection = &client->connection;
+    struct connection *connection = &uplink->connection;
     const struct packet beat = {.command = PACKET_HEARTBEAT, .id = connection->welcome.token};
-    if (!client_is_expecting(client))
-        return;
-    if (connection->last_received >= client->quiet_since) {
-        client->quiet_since = connection->last_received;
-        client->beats = 0;
+    if (connection->last_received >= uplink->quiet_since) {
+        uplink->quiet_since = connection->last_received;
+        uplink->beats = 0;
     }
-    if (now < client->quiet_since + heartbeat_interval(client))
+    if (now < uplink->quiet_since + heartbeat_interval(uplink))
         return;
-    client->quiet_since = now;
-    if (++client->beats < heartbeat_liveness(client) ||
+    uplink->quiet_since = now;
+    if (++uplink->beats < heartbeat_liveness(uplink) ||
         outbox_bytes(&connection->outbox) > BUNDLE_SIZE_MAX) {
         if (connection->state == CONNECTION_UP &&
             connection_put(connection, &beat, NULL) != BUSBAR_OK)
-            client->beats--; /* out of memory: it was not asked */
+            uplink->beats--; /* out of memory: it was not asked */
         return;
     }
-    client->beats = 0;
+    uplink->beats = 0;
     connection_restart(connection, "the broker does not answer");
 }
 
-static void client_run_callbacks(struct busbar_client *client)
+static void client_listen(struct busbar_client *client, uint64_t now)
 {
-    struct busbar_reply *reply;
-    while ((reply = reply_queue_pop(&client->callbacks)) != NULL) {
-        client->is_in_callback = true;
-        reply->callback(&reply, reply->context);
-        client->is_in_callback = false;
-        busbar_reply_destroy(&reply);
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+        if (uplink_is_expecting(&client->uplinks[i]))
+            uplink_listen(&client->uplinks[i], now);
     }
 }
 
@@ -102,8 +117,8 @@ void client_advance(struct busbar_client *client)
 {
     uint64_t now = clock_ms();
     client->now = now;
-    if (client->connection.state == CONNECTION_CLOSED && client->calls.used > 0)
-        (void)connection_open(&client->connection); /* else the calls end by their deadlines */
+    if (client->calls.used > 0)
+        (void)client_open(client); /* else the calls end by their deadlines */
     client_receive(client, now);
     client_expire(client, now);
     client_listen(client, now);
@@ -115,17 +130,48 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t uplink_due(const struct uplink *uplink, uint64_t now)
+{
+    uint64_t due = UINT64_MAX;
+    if (uplink_is_expecting(uplink))
+        due = uplink->quiet_since + heartbeat_interval(uplink);
+    if (uplink->is_blocked && connection_is_open(&uplink->connection))
+        due = earlier(due, now + RETRY_MS);
+    if (uplink->connection.dismissed)
+        due = earlier(due, now + DISMISSED_MS);
+    return due;
+}
+
 uint64_t client_due(const struct busbar_client *client, uint64_t now)
 {
     uint64_t wait = wheel_wait(&client->wheel, now);
     uint64_t due = wait == UINT64_MAX ? UINT64_MAX : now + wait;
-    if (client_is_expecting(client))
-        due = earlier(due, client->quiet_since + heartbeat_interval(client));
-    if (client->is_blocked && connection_is_open(&client->connection))
-        due = earlier(due, now + RETRY_MS);
-    if (client->connection.dismissed)
-        due = earlier(due, now + DISMISSED_MS);
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++)
+        due = earlier(due, uplink_due(&client->uplinks[i], now));
+    due = earlier(due, client_move_due(client));
     return due == UINT64_MAX ? UINT64_MAX : due * NS_PER_MS;
+}
+
+bool client_is_idle(struct busbar_client *client)
+{
+    bool is_idle = true;
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++)
+        is_idle = connection_is_idle(&client->uplinks[i].connection) && is_idle;
+    return is_idle;
+}
+
+static nfds_t client_fds(const struct busbar_client *client, struct pollfd fds[CLIENT_FDS])
+{
+    nfds_t count = 0;
+    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+        int numbers[CONNECTION_FDS];
+        if (client->uplinks[i].connection.socket == NULL)
+            continue;
+        connection_fds(&client->uplinks[i].connection, numbers);
+        for (size_t j = 0; j < CONNECTION_FDS; j++)
+            fds[count++] = (struct pollfd){.fd = numbers[j], .events = POLLIN};
+    }
+    return count;
 }
 
 /* False if `until` has come. A signal ends the wait early, as input does. */
@@ -141,21 +187,26 @@ static bool client_block(struct busbar_client *client, uint64_t until)
         .tv_sec = (time_t)((due - now) / NS_PER_S),
         .tv_nsec = (long)((due - now) % NS_PER_S),
     };
-    struct pollfd fds[CONNECTION_FDS];
-    int numbers[CONNECTION_FDS];
-    connection_fds(&client->connection, numbers);
-    for (size_t i = 0; i < CONNECTION_FDS; i++)
-        fds[i] = (struct pollfd){.fd = numbers[i], .events = POLLIN};
-    (void)ppoll(fds, CONNECTION_FDS, due == UINT64_MAX ? NULL : &timeout, NULL);
+    struct pollfd fds[CLIENT_FDS];
+    nfds_t count = client_fds(client, fds);
+    (void)ppoll(fds, count, due == UINT64_MAX ? NULL : &timeout, NULL);
     return true;
+}
+
+/* Did what was waited for come with the last look before sending? */
+static bool client_has_news(const struct busbar_client *client, bool awaits_answers)
+{
+    if (client->callbacks.count > 0)
+        return true;
+    return awaits_answers ? client->awaited == 0 : client->done.count > 0;
 }
 
 bool client_await(struct busbar_client *client, uint64_t until)
 {
     bool in_time = true;
+    bool awaits_answers = client->awaited > 0;
     client_send(client, clock_ms());
-    if (client->answer == NULL && client->done.count == 0 &&
-        connection_is_idle(&client->connection))
+    if (!client_has_news(client, awaits_answers) && client_is_idle(client))
         in_time = client_block(client, until);
     else
         in_time = until == UINT64_MAX || clock_ns() < until;

@@ -129,6 +129,16 @@ enum busbar_status connection_open(struct connection *connection)
     return BUSBAR_OK;
 }
 
+bool connection_aim(struct connection *connection, const char *endpoint)
+{
+    char *copy = strdup(endpoint);
+    if (copy == NULL)
+        return false;
+    free(connection->endpoint);
+    connection->endpoint = copy;
+    return true;
+}
+
 void connection_close(struct connection *connection, uint32_t linger_ms)
 {
     int linger = (int)(linger_ms < INT32_MAX ? linger_ms : INT32_MAX);

@@ -80,6 +80,9 @@ enum busbar_status connection_init(struct connection *connection, const char *en
 /* Makes the socket and begins to connect; does nothing when it is open. NO_MEMORY, FORKED, SYSTEM. */
 enum busbar_status connection_open(struct connection *connection);
 
+/* Where the next connection_open goes; only while it is closed. False when out of memory. */
+bool connection_aim(struct connection *connection, const char *endpoint);
+
 /* Says BYE if there is a session, waits at most `linger_ms` for what is under way, and closes. May
  * be opened again. The handler is not called. */
 void connection_close(struct connection *connection, uint32_t linger_ms);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/client.h"
+
 enum {
     IDLE_MAX = 4096,
 };
@@ -42,10 +44,11 @@ bool reply_pool_reserve(struct reply_pool *pool, size_t count)
     return true;
 }
 
-struct busbar_reply *reply_new(struct reply_pool *pool)
+static struct busbar_reply *reply_take(struct reply_pool *pool, size_t kept)
 {
-    struct busbar_reply *reply = pool->idle;
-    if (reply != NULL) {
+    struct busbar_reply *reply = NULL;
+    if (pool->idle_count > kept) {
+        reply = pool->idle;
         pool->idle = reply->next;
         pool->idle_count--;
     } else {
@@ -60,6 +63,16 @@ struct busbar_reply *reply_new(struct reply_pool *pool)
     return reply;
 }
 
+struct busbar_reply *reply_new(struct reply_pool *pool)
+{
+    return reply_take(pool, 0);
+}
+
+struct busbar_reply *reply_new_spare(struct reply_pool *pool)
+{
+    return reply_take(pool, pool->reserved);
+}
+
 void busbar_reply_destroy(struct busbar_reply **reply)
 {
     if (reply == NULL || *reply == NULL)
@@ -69,6 +82,9 @@ void busbar_reply_destroy(struct busbar_reply **reply)
     *reply = NULL;
     blob_unref(&ended->held);
     free(ended->heap);
+    free(ended->extras);
+    if (ended->kind == REPLY_PART && pool->client != NULL)
+        client_grant(pool->client, ended->id);
     if (pool->idle_count < IDLE_MAX || pool->idle_count < pool->reserved) {
         ended->next = pool->idle;
         pool->idle = ended;
@@ -107,6 +123,10 @@ void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busb
 void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached)
 {
     void *room;
+    if (!reply_take_metadata(reply, packet->metadata)) {
+        reply_fail(reply, BUSBAR_NO_MEMORY, BUSBAR_EXECUTED, (struct bytes){0});
+        return;
+    }
     if (attached != NULL) {
         reply->held = blob_ref(attached);
         reply->data = packet->body.data;
@@ -115,11 +135,12 @@ void reply_succeed(struct busbar_reply *reply, const struct packet *packet, stru
             reply_fail(reply, BUSBAR_NO_MEMORY, BUSBAR_EXECUTED, (struct bytes){0});
             return;
         }
-        memcpy(room, packet->body.data, packet->body.size);
+        if (packet->body.size > 0)
+            memcpy(room, packet->body.data, packet->body.size);
         reply->data = room;
     }
     reply->size = packet->body.size;
-    reply->source = BUSBAR_BY_BROKER;
+    reply->source = BUSBAR_BY_HANDLER;
     reply->status = BUSBAR_OK;
     reply->fate = BUSBAR_EXECUTED;
     reply->encoding = (enum busbar_encoding)packet->encoding;
@@ -205,6 +226,11 @@ enum busbar_status busbar_reply_value(const struct busbar_reply *reply, struct b
 void *busbar_reply_context(const struct busbar_reply *reply)
 {
     return reply == NULL ? NULL : reply->context;
+}
+
+bool busbar_reply_is_part(const struct busbar_reply *reply)
+{
+    return reply != NULL && reply->kind == REPLY_PART;
 }
 
 uint64_t busbar_reply_id(const struct busbar_reply *reply)

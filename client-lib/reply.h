@@ -1,4 +1,4 @@
-/* Replies: room is made for one with each call; filled once, used again. */
+/* Replies and parts of them: room is made for one reply with each call; filled once, used again. */
 #ifndef CLIENT_LIB_REPLY_H
 #define CLIENT_LIB_REPLY_H
 
@@ -13,10 +13,25 @@ enum {
 
 /* Unused replies. Outlives its client as long as the user holds a reply. */
 struct reply_pool {
-    size_t references; /* the client, and every reply in use */
+    size_t references;            /* the client, and every reply in use */
+    struct busbar_client *client; /* told of parts that are done with; NULL once it is gone */
     struct busbar_reply *idle;
     size_t idle_count;
     size_t reserved; /* so many are kept idle at least */
+};
+
+enum reply_kind {
+    REPLY_OUTCOME,
+    REPLY_PART,
+    REPLY_PROGRESS, /* a text, on its way to the callback that is told of it */
+};
+
+/* What came with a reply besides its body: copied, since it is seldom there. */
+struct reply_extras {
+    size_t attempt_count;
+    size_t items_size;
+    char *items; /* name, NUL, value, NUL, … */
+    struct busbar_attempt attempts[];
 };
 
 struct busbar_reply {
@@ -32,7 +47,11 @@ struct busbar_reply {
     const char *error; /* in `space` or `heap`, or static; "" if OK */
     struct blob *held;
     void *heap;
-    busbar_reply_fn *callback;
+    struct reply_extras *extras; /* NULL for none */
+    enum reply_kind kind;
+    int permille;                 /* of progress */
+    busbar_reply_fn *callback;    /* of an outcome or a part */
+    busbar_progress_fn *progress; /* of progress */
     void *context;
     uint64_t id;
     uint8_t space[REPLY_SPACE];
@@ -52,6 +71,12 @@ bool reply_pool_reserve(struct reply_pool *pool, size_t count);
 
 /* An empty reply; NULL when out of memory. End it with busbar_reply_destroy. */
 struct busbar_reply *reply_new(struct reply_pool *pool);
+
+/* The same for what no room was made for: it leaves alone what is kept for outcomes. */
+struct busbar_reply *reply_new_spare(struct reply_pool *pool);
+
+/* reply_metadata.c: takes over the attempts and items of a packet; false when out of memory. */
+bool reply_take_metadata(struct busbar_reply *reply, struct bytes metadata);
 
 /* A body that was received: kept by reference where it is a frame of its own, else copied. */
 void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached);

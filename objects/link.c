@@ -205,48 +205,45 @@ static enum busbar_status find_or_make(struct links *links, const char *const *e
     return status;
 }
 
-/* Where endpoints from the environment lie; one that is no list of them stands as it is. */
-struct named {
-    struct broker_list list;
-    const char *endpoints[BROKER_LIST_MAX + 1];
-};
-
-static const char *const *endpoints_named(struct named *named)
+/* The endpoints that the environment names, or the default; what is no list is refused later, as the
+ * endpoint that it is not. */
+static enum busbar_status ask_environment(struct broker_list *list)
 {
-    const char *text = getenv("BUSBAR_BROKER");
-    if (text == NULL || text[0] == '\0')
-        text = BUSBAR_DEFAULT_BROKER;
-    named->endpoints[0] = text;
-    if (broker_list_init(&named->list, text) == BUSBAR_OK)
-        memcpy(named->endpoints, named->list.endpoints,
-               named->list.count * sizeof named->endpoints[0]);
-    return named->endpoints;
+    const char *named = getenv("BUSBAR_BROKER");
+    if (named == NULL || named[0] == '\0')
+        named = BUSBAR_DEFAULT_BROKER;
+    enum busbar_status status = broker_list_init(list, named);
+    if (status == BUSBAR_BAD_ARGUMENT)
+        list->endpoints[0] = named;
+    return status == BUSBAR_NO_MEMORY ? no_memory() : BUSBAR_OK;
 }
 
-/* With the lock held: the endpoints that are meant. `named` must be empty. */
+/* With the lock held: the endpoints that are meant; `asked` are those of the environment. */
 static const char *const *resolve(const struct links *links, const char *const *endpoints,
-                                  struct named *named)
+                                  const struct broker_list *asked)
 {
     if (endpoints != NULL && endpoints[0] != NULL)
         return endpoints;
     if (links->standard != NULL && links->standard[0] != NULL)
         return (const char *const *)links->standard;
-    return endpoints_named(named);
+    return asked->endpoints;
 }
 
 enum busbar_status links_get(struct links *links, const char *const *endpoints, struct link **ret)
 {
-    struct named named = {.list = {.count = 0}};
+    CLEANUP(broker_list_fini) struct broker_list asked = {0};
     *ret = NULL;
     if (fork_mark_is_forked(&links->mark))
         return forked();
+    enum busbar_status status = ask_environment(&asked);
+    if (status != BUSBAR_OK)
+        return status;
     pthread_mutex_lock(&links->lock);
-    endpoints = resolve(links, endpoints, &named);
-    enum busbar_status status = endpoints_check(endpoints);
+    endpoints = resolve(links, endpoints, &asked);
+    status = endpoints_check(endpoints);
     if (status == BUSBAR_OK)
         status = find_or_make(links, endpoints, ret);
     pthread_mutex_unlock(&links->lock);
-    broker_list_fini(&named.list);
     return status;
 }
 

@@ -97,7 +97,8 @@ static enum busbar_status send_call(const struct proxy_call *run, const struct p
     struct link_call call = {
         .call = {.service = run->proxy->settings.target.service,
                  .method = run->call->method,
-                 .timeout_ms = proxy_left(run->deadline)},
+                 .timeout_ms = proxy_left(run->deadline),
+                 .flags = method->idempotent ? BUSBAR_IDEMPOTENT : 0},
         .cancelled = run->call->cancelled,
         .context = run->call->context,
         .has_others = atomic_load_explicit(&run->proxy->has_others, memory_order_relaxed),

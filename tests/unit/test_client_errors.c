@@ -106,7 +106,7 @@ static void a_reply_tells_whether_the_client_itself_made_it(void **state)
     fake_broker_reply(&fixture->broker, id, bytes_of_text("done"));
     CLEANUP(busbar_reply_destroy) struct busbar_reply *answered = finished(fixture);
     assert_int_equal(busbar_reply_status(answered), BUSBAR_OK);
-    assert_int_equal(busbar_reply_source(answered), BUSBAR_BY_BROKER);
+    assert_int_equal(busbar_reply_source(answered), BUSBAR_BY_HANDLER);
     (void)client_scene_start(fixture, &hasty);
     CLEANUP(busbar_reply_destroy) struct busbar_reply *late = finished(fixture);
     assert_int_equal(busbar_reply_status(late), BUSBAR_TIMEOUT);

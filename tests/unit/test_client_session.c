@@ -277,7 +277,7 @@ static void garbage_is_counted_and_calls_go_on(void **state)
     struct client_scene *fixture = *state;
     struct packet none;
     open_session(fixture);
-    const struct connection *connection = &fixture->client->connection;
+    const struct connection *connection = &fixture->client->current->connection;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fake_broker_send_bytes(&fixture->broker, cases[i].bytes, cases[i].size, false);
         for (int wait = 0; wait < 100 && connection->malformed <= i; wait++)
