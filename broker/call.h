@@ -39,6 +39,7 @@ struct kept {
     uint8_t data[];
 };
 
+/* What every call touches comes first. Moments are in ms. */
 struct call {
     uint32_t slot;
     uint8_t state;
@@ -51,26 +52,27 @@ struct call {
     bool is_streamed; /* and has been sent one: nobody else may begin anew */
     bool is_waiting;  /* counted in router.waiting */
     uint32_t window;  /* parts that its worker may still send */
+    uint32_t stall;   /* how long its worker may give no sign of working on it; 0: for ever */
     uint64_t generation;
     uint64_t client_id;
     struct peer *client; /* NULL once abandoned */
     struct peer *worker; /* NULL while queued */
     struct method *method;
-    struct kept *kept;      /* while queued, and while running if idempotent; else NULL */
-    struct list of_client;  /* peer.calls */
-    struct list place;      /* lane.calls or peer.running */
-    struct lane *lane;      /* while queued */
-    uint64_t sequence;      /* order of arrival, for the backlog */
-    uint64_t deadline;      /* ms, as all of these */
-    uint64_t queued_at;     /* when it began to wait in the backlog */
-    uint64_t wait_until;    /* how long it waits for somebody to serve it; 0: not at all */
+    struct kept *kept;        /* while queued, and while running if idempotent; else NULL */
+    struct lane *lane;        /* while queued */
+    struct list of_client;    /* peer.calls */
+    struct list place;        /* lane.calls or peer.running */
+    struct wheel_timer timer; /* the next of its moments: router_time.c */
+    uint64_t deadline;
     uint64_t dispatched_at; /* when its worker was given it */
-    uint64_t sign_at;       /* when its worker gave the last sign of working on it */
-    uint32_t stall;         /* for how long that may be; 0: for ever */
-    struct metadata_attempt tried[CALL_ATTEMPTS_TOLD];
-    struct map_node by_id;    /* peer.by_id, if that is in use */
-    struct wheel_timer timer; /* the next of these moments: router_time.c */
+
+    uint64_t sequence;     /* order of arrival, for the backlog */
+    uint64_t queued_at;    /* when it began to wait in the backlog */
+    uint64_t wait_until;   /* how long it waits for somebody to serve it; 0: not at all */
+    uint64_t sign_at;      /* with `stall`: when its worker gave the last sign */
+    struct map_node by_id; /* peer.by_id, if that is in use */
     struct call *next_free;
+    struct metadata_attempt tried[CALL_ATTEMPTS_TOLD]; /* those that are over */
 };
 
 struct call_table {

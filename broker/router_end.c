@@ -110,16 +110,22 @@ static void call_forget_client(struct router *router, struct call *call)
     call->client = NULL;
 }
 
-void call_leave_worker(struct call *call, uint64_t now)
+/* A place of the worker's credit is free again. */
+static void call_leave_worker(struct call *call)
 {
     assert(call->worker->load > 0 && call->method->service->running > 0);
-    size_t last = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts : CALL_ATTEMPTS_TOLD;
-    call->tried[last - 1] = (struct metadata_attempt){.worker = call->worker->number,
-                                                      .ms = (uint32_t)(now - call->dispatched_at)};
     list_remove(&call->place);
     call->worker->load--;
     call->method->service->running--;
     call->worker = NULL;
+}
+
+void call_take_from_worker(struct call *call, uint64_t now)
+{
+    size_t last = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts : CALL_ATTEMPTS_TOLD;
+    call->tried[last - 1] = (struct metadata_attempt){.worker = call->worker->number,
+                                                      .ms = (uint32_t)(now - call->dispatched_at)};
+    call_leave_worker(call);
     call_renew_id(call);
 }
 
@@ -132,7 +138,7 @@ void call_forget_attempt(struct call *call)
 void call_free(struct router *router, struct call *call)
 {
     if (call->worker != NULL)
-        call_leave_worker(call, router->wheel.now);
+        call_leave_worker(call);
     if (call->lane != NULL)
         backlog_remove(&router->backlog, call);
     if (call->is_waiting)

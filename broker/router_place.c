@@ -41,7 +41,8 @@ static void call_begin(struct router *router, struct call *call, const struct pr
     call->idempotent = provider->idempotent || call->idempotent_by_client;
     call->stall = provider->stall;
     call->dispatched_at = now;
-    call->sign_at = now;
+    if (call->stall != 0)
+        call->sign_at = now;
     if (call->attempts++ == 0)
         budget_earn(router, call->method->service);
     if (call->is_waiting) {

@@ -88,7 +88,7 @@ static void call_take_back(struct router *router, struct call *call, const struc
                            struct blob *attached, uint64_t now)
 {
     struct peer *worker = call->worker;
-    call_leave_worker(call, now);
+    call_take_from_worker(call, now);
     call_forget_attempt(call);
     if (call->kept != NULL || call_keep_returned(call, packet, attached, router->limits.body_limit))
         call_move_on(router, call, worker, now);
