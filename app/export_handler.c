@@ -139,6 +139,11 @@ static bool is_cancelled(void *context)
     return busbar_request_cancelled(context);
 }
 
+static bool send_part(void *context, const void *data, size_t size)
+{
+    return busbar_request_part(context, busbar_body_copied(data, size)) == BUSBAR_OK;
+}
+
 /* The object may be exchanged for another one meanwhile. */
 static enum busbar_status call_object(struct export_target *target,
                                       const struct busbar_object_call *call,
@@ -160,6 +165,7 @@ void export_handle(struct busbar_request **request, void *context)
         .method = method->name,
         .timeout_ms = busbar_request_remaining(*request),
         .cancelled = is_cancelled,
+        .part = busbar_request_window(*request) > 0 ? send_part : NULL,
         .context = *request,
     };
     enum busbar_status status = BUSBAR_OK;

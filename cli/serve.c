@@ -28,6 +28,8 @@ struct serve {
     uint32_t timeout_ms; /* 0: only the call's own deadline */
     uint64_t threads;
     uint64_t output_max;
+    uint64_t weight;
+    const char *balance;
     struct busbar_worker *worker;
     atomic_bool over; /* the worker has stopped: there is nothing more to announce */
 };
@@ -53,6 +55,12 @@ static void watch_signals(struct busbar_worker *worker)
 static bool is_cancelled(void *request)
 {
     return busbar_request_cancelled(request);
+}
+
+/* Waits while the caller has not read enough of what came before, and so does the program then. */
+static bool send_part(void *request, const void *data, size_t size)
+{
+    return busbar_request_part(request, busbar_body_copied(data, size)) == BUSBAR_OK;
 }
 
 /* A raw body is the input; so is the one string or bytes of a list, for callers that send values. */
@@ -107,6 +115,7 @@ static void handle_run(struct busbar_request **request, void *program)
         .arguments = arguments,
         .timeout_ms = busbar_request_remaining(*request),
         .cancelled = is_cancelled,
+        .part = busbar_request_window(*request) > 0 ? send_part : NULL,
         .context = *request,
     };
     if (status != BUSBAR_OK) {
@@ -197,6 +206,8 @@ static enum busbar_status export_program(const struct serve *serve, struct busba
         .method_count = 1,
         .context = busbar_object_ref(program),
         .context_free = release_program,
+        .weight = (uint32_t)serve->weight,
+        .balance = serve->balance,
     };
     enum busbar_status status = busbar_worker_register(serve->worker, &service);
     if (status != BUSBAR_OK)
@@ -245,6 +256,10 @@ int command_serve(struct cli *cli, int argc, char **argv)
          0},
         {"max-output", OPTION_NUMBER, &serve.output_max, "BYTES",
          "kill the program when it writes more; 16777216", 1, SIZE_MAX / 4},
+        {"weight", OPTION_NUMBER, &serve.weight, "N", "against other workers of SERVICE; 100", 1,
+         10000},
+        {"balance", OPTION_TEXT, &serve.balance, "HOW",
+         "least_loaded, round_robin, random or sticky", 0, 0},
     };
     const struct options options = {
         .usage = "serve [OPTION…] SERVICE [--] COMMAND [ARG…]",

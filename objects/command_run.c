@@ -208,6 +208,12 @@ static enum busbar_status take_turn(struct run *run)
     return BUSBAR_SYSTEM;
 }
 
+/* A text is one value, and cannot come in pieces. */
+static bool gives_bytes(const struct signature *signature)
+{
+    return signature->returns && signature->results[0].type != SIGNATURE_STRING;
+}
+
 static size_t output_max(const struct command_settings *settings)
 {
     return settings->output_limit < SIZE_MAX / 4 ? (size_t)settings->output_limit : SIZE_MAX / 4;
@@ -228,6 +234,7 @@ enum busbar_status command_run(struct command *command, const struct command_met
                 .directory = command->parts.settings.directory,
                 .output_max = output_max(&command->parts.settings),
                 .cancelled = call->cancelled,
+                .sink = gives_bytes(&method->signature) ? call->part : NULL,
                 .context = call->context,
             },
     };

@@ -157,6 +157,7 @@ static enum busbar_status call_member(const struct attempts *attempts, const str
     char reason[POOL_REASON_SIZE];
     struct busbar_object_call call = *attempts->call;
     call.timeout_ms = timeout_ms;
+    call.part = NULL; /* what one member has sent already cannot be taken back for another */
     enum busbar_status status = busbar_object_call(pick->member->object, &call, ret);
     bool executed = status == BUSBAR_OK || busbar_last_fate() == BUSBAR_EXECUTED;
     bool unreachable = status != BUSBAR_OK && is_unreachable(pick->member, status);

@@ -24,7 +24,7 @@ struct program {
     uint64_t deadline_ms; /* by clock_ms(), it is killed then; UINT64_MAX: none */
     bool (*cancelled)(void *context); /* asked all the time: kill it? NULL: no */
     /* Is given stdout as it comes, which is not kept then; false: kill it. May take its time. */
-    bool (*sink)(void *context, const char *data, size_t size);
+    bool (*sink)(void *context, const void *data, size_t size);
     void *context;
 };
 

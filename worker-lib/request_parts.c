@@ -96,6 +96,8 @@ enum busbar_status busbar_request_part(struct busbar_request *request, struct bu
 
 uint32_t busbar_request_window(const struct busbar_request *request)
 {
+    if (!(request->flags & PACKET_STREAM))
+        return 0;
     worker_lock(request->worker);
     uint32_t window = request->window;
     worker_unlock(request->worker);

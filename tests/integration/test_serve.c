@@ -130,6 +130,45 @@ static void the_deadline_of_a_call_kills_the_program_and_its_children(void **sta
     KIT_EVENTUALLY(kit_count_processes("9876") == 1, 3000); /* the server's own command line */
 }
 
+/* Whether it says goodbye or is just gone. */
+static void the_end_of_a_caller_ends_the_program(void **state)
+{
+    static const int signals[] = {SIGTERM, SIGKILL};
+    struct kit *kit = *state;
+    kit_broker(kit, NULL);
+    serve(kit, "sleep 98763");
+    for (size_t i = 0; i < 2; i++) {
+        struct kit_process *call = kit_start(kit, "busbar", "call", "--timeout", "60s", "it", "run",
+                                             "", NULL);
+        KIT_EVENTUALLY(kit_count_processes("sleep 98763") >= 2, 5000);
+        kit_kill(call, signals[i]);
+        KIT_EVENTUALLY(kit_count_processes("sleep 98763") == 1, 1000); /* the server's own */
+    }
+}
+
+static void several_brokers_have_the_service_and_one_may_be_away(void **state)
+{
+    struct kit *kit = *state;
+    char first[128];
+    char both[300];
+    struct kit_process *one = kit_broker(kit, NULL);
+    snprintf(first, sizeof first, "%s", kit->endpoint);
+    kit_broker(kit, NULL);
+    snprintf(both, sizeof both, "%s,%s", first, kit->endpoint);
+    struct kit_process *process = kit_start(kit, "busbar", "serve", "--broker", both, "--weight",
+                                            "7", "--balance", "random", "it", "cat", NULL);
+    kit_wait_for_text(process, "serving it (run) at tcp://127.0.0.1:", KIT_RUN_MS);
+    KIT_CODE(call_it(kit, "x", 1), 0);
+    struct kit_process *busbar = kit_run(kit, "busbar", "call", "--broker", first, "it", "run", "x",
+                                         NULL);
+    KIT_CODE(busbar, 0);
+    assert_string_equal(busbar->out, "x");
+    kit_kill(one, SIGKILL);
+    KIT_CODE(call_it(kit, "x", 1), 0);
+    kit_kill(process, SIGTERM);
+    assert_int_equal(kit_wait(process, 10000), 0);
+}
+
 static void the_server_can_bound_time_and_output(void **state)
 {
     struct kit *kit = *state;
@@ -201,6 +240,8 @@ int main(void)
         KIT_TEST(a_failing_program_is_an_app_error_with_the_end_of_stderr),
         KIT_TEST(a_command_that_is_not_there_is_told_at_once),
         KIT_TEST(the_deadline_of_a_call_kills_the_program_and_its_children),
+        KIT_TEST(the_end_of_a_caller_ends_the_program),
+        KIT_TEST(several_brokers_have_the_service_and_one_may_be_away),
         KIT_TEST(the_server_can_bound_time_and_output),
         KIT_TEST(sigterm_lets_a_running_program_finish),
         KIT_TEST(programs_run_side_by_side),

@@ -61,6 +61,47 @@ static void functions_are_further_words_of_the_program(void **state)
     assert_last(BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED, "run");
 }
 
+static bool append_part(void *context, const void *data, size_t size)
+{
+    char *text = context;
+    assert_true(strlen(text) + size < 64);
+    strncat(text, data, size);
+    return strlen(text) < 32;
+}
+
+static void bytes_can_be_had_in_parts_and_a_text_cannot(void **state)
+{
+    (void)state;
+    CLEANUP(busbar_object_destroy)
+    struct busbar_object *object = command_good("{command: [sh, -c, 'echo one; sleep 0.1; $0 two', "
+                                                "echo], functions: {raw: '>y', text: '>s'}}");
+    char text[64] = "";
+    struct busbar_object_call call = {.method = "raw", .part = append_part, .context = text};
+    struct command_answer answer = command_called(object, &call, NULL);
+    assert_int_equal(answer.status, BUSBAR_OK);
+    assert_int_equal(busbar_value_type(answer.value), BUSBAR_BYTES);
+    assert_int_equal(busbar_value_count(answer.value), 0);
+    assert_string_equal(text, "one\ntwo\n");
+    busbar_value_destroy(&answer.value);
+    call.method = "text";
+    answer = command_called(object, &call, NULL);
+    assert_string_equal(busbar_value_as_text(answer.value), "one\ntwo");
+    assert_string_equal(text, "one\ntwo\n");
+    busbar_value_destroy(&answer.value);
+}
+
+static void who_wants_no_more_parts_ends_the_program(void **state)
+{
+    (void)state;
+    CLEANUP(busbar_object_destroy)
+    struct busbar_object *object = command_good("{command: [sh, -c, 'while echo 0123456; do sleep "
+                                                "0.01; done'], functions: {raw: '>y'}}");
+    char text[64] = "";
+    const struct busbar_object_call call = {.method = "raw", .part = append_part, .context = text};
+    command_called(object, &call, NULL);
+    assert_last(BUSBAR_CANCELLED, BUSBAR_MAYBE_EXECUTED, "cancelled");
+}
+
 static void the_newline_at_the_end_of_a_string_is_dropped(void **state)
 {
     (void)state;
@@ -197,6 +238,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_program_alone_has_the_method_run),
         cmocka_unit_test(functions_are_further_words_of_the_program),
+        cmocka_unit_test(bytes_can_be_had_in_parts_and_a_text_cannot),
+        cmocka_unit_test(who_wants_no_more_parts_ends_the_program),
         cmocka_unit_test(the_newline_at_the_end_of_a_string_is_dropped),
         cmocka_unit_test(a_typed_pointer_runs_the_program),
         cmocka_unit_test(what_does_not_fit_is_refused_before_the_program_runs),

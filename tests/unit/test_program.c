@@ -216,7 +216,7 @@ struct heap {
     char text[64];
 };
 
-static bool heap_up(void *context, const char *data, size_t size)
+static bool heap_up(void *context, const void *data, size_t size)
 {
     struct heap *heap = context;
     assert_true(heap->size + size < sizeof heap->text);

@@ -46,6 +46,10 @@ struct busbar_object_call {
     uint32_t timeout_ms;                  /* 0: the object's own */
     bool (*cancelled)(void *context);     /* asked every few milliseconds on this thread: is the
                                              result still wanted? NULL: always */
+    /* Takes a result that is bytes as they come, on this thread; what is left is the result then.
+     * False: no more is wanted, the call is to end as CANCELLED. May wait. NULL: the result comes as
+     * one. Commands and objects of the application's own may use it; others do not. */
+    bool (*part)(void *context, const void *data, size_t size);
     void *context;
     void *reserved[4];
 };
