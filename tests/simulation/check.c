@@ -23,14 +23,15 @@ static void check_peer(const struct world *world, uint8_t peer)
                      world->peers[peer].load);
 }
 
-static void check_service(const struct world *world, uint8_t service)
+static void check_service(const struct world *world, uint8_t number)
 {
     const struct service *known = registry_find_service(&world->router.registry,
-                                                        service_name(service));
+                                                        service_name(number));
+    const struct model_service *service = &world->model.services[number];
     size_t queued = known == NULL ? 0 : known->queued;
-    if (queued != world->model.waiting_calls[service])
-        history_fail("%u calls wait for service %u and %zu are counted",
-                     world->model.waiting_calls[service], service, queued);
+    if (queued < service->waiting_calls || queued > service->waiting_calls + world->model.uncertain)
+        history_fail("%u calls wait for service %u and %zu are counted", service->waiting_calls,
+                     number, queued);
 }
 
 void world_check(struct world *world)
@@ -42,7 +43,8 @@ void world_check(struct world *world)
         check_peer(world, peer);
     for (uint8_t service = 0; service < SERVICES; service++)
         check_service(world, service);
-    if (world->router.calls.count != model->live_count)
+    if (world->router.calls.count > model->live_count ||
+        world->router.calls.count + model->uncertain < model->live_count)
         history_fail("%u calls are under way and %zu are in the table", model->live_count,
                      world->router.calls.count);
     if (world->counters.calls_received != model->received || outcomes != model->outcomes)
@@ -50,6 +52,10 @@ void world_check(struct world *world)
                      (unsigned long long)outcomes,
                      (unsigned long long)world->counters.calls_received,
                      (unsigned long long)model->outcomes, (unsigned long long)model->received);
+    uint64_t house = world->counters.oneway_done + world->counters.oneway_failed;
+    if (house < model->house_over || house > model->house_over + model->uncertain)
+        history_fail("%llu oneway calls are over and %llu are counted",
+                     (unsigned long long)model->house_over, (unsigned long long)house);
     uint64_t wait = router_wait(&world->router, world->now);
     uint64_t next = model_next_deadline(model);
     if (next != UINT64_MAX && (wait == UINT64_MAX || world->now + wait > next))

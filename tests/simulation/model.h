@@ -12,15 +12,19 @@
 
 enum {
     PEERS = 16,
-    SERVICES = 4,
+    SERVICES = 4, /* the last one is sticky */
     METHODS = 4,
+    KEYS = 4,
     IDS = 256,         /* calls a client may have out at once */
     HELD = 512,        /* calls a worker may have */
     CALLS = 1 << 14,   /* calls not over */
     USED = 1 << 18,    /* slots for worker-side ids of one run of the router */
+    TRIED = 4,         /* attempts at most */
+    WINDOW = 16,       /* parts that a stream may send whose client says nothing */
     PACED_CALLS = 128, /* with so many a worker may be given less than its credit for PACED_MS */
     PACED_MS = 1000,
     HEADER_MOST = 64, /* what the router may count a kept request for, besides its bytes */
+    BUDGET = 100,     /* of a service's retry budget: a repetition */
     NOBODY = 255,
 };
 
@@ -40,41 +44,68 @@ struct request {
     uint8_t client;
     uint8_t service; /* SERVICES: a name that nobody can have */
     uint8_t method;  /* METHODS: the same */
+    uint8_t key;     /* 1 to KEYS; 0 for none */
+    uint8_t hops;
     bool idempotent;
+    bool oneway;
+    bool stream;
+    bool caller; /* forges who calls */
+    bool item;   /* has an item of the application */
     uint64_t client_id;
+    uint64_t session; /* number of the client's session */
     uint32_t timeout;
     uint32_t body_size;
+    uint32_t wait;   /* ms; 0 for none */
+    uint32_t window; /* 0: not said */
+};
+
+struct attempt {
+    uint64_t worker; /* number of its session */
+    uint64_t ms;     /* that it had the call */
 };
 
 struct model_call {
-    uint64_t serial; /* the first bytes of its body; its index is the low 16 bits */
-    uint64_t client_id;
+    struct request asked;
+    uint64_t serial;    /* the first bytes of its body; its index is the low 16 bits */
     uint64_t worker_id; /* the id it has towards the worker that has it */
     uint64_t deadline;
-    uint64_t reasons; /* statuses, a bit each, that it may end with in this event */
-    uint32_t body_size;
+    uint64_t wait_until;
+    uint64_t queued_at;
+    uint64_t given_at;
+    uint64_t stall_at; /* when it has been silent too long; UINT64_MAX for never */
+    uint64_t stall;    /* ms without a sign; 0 for any number */
+    uint64_t reasons;  /* statuses, a bit each, that it may end with in this event */
+    uint64_t window;   /* parts that may still be sent */
+    uint64_t granted;  /* beyond the first window */
+    uint64_t told;     /* of those, to the worker that has it */
+    struct attempt tried[TRIED];
     uint32_t at;    /* in model.live */
     uint16_t place; /* in the worker's held */
     uint8_t phase;
-    uint8_t client;
+    uint8_t client; /* NOBODY once nobody waits */
     uint8_t worker;
-    uint8_t service;
-    uint8_t method;
-    uint8_t attempts;      /* times given and not returned */
-    bool asked_idempotent; /* by its client */
-    bool idempotent;       /* as the worker that has it was told */
-    bool reached;          /* it left the broker: the worker may know of it */
-    bool cancel_due;       /* its worker is to be told in this event that nobody waits */
-    bool must_end;         /* in this event */
+    uint8_t attempts; /* times given and not returned */
+    bool idempotent;  /* as the worker that has it was told */
+    bool house;       /* oneway and accepted: the broker's own */
+    bool streamed;    /* a part of it was passed on */
+    bool unserved;    /* waited for somebody to serve it */
+    bool uncertain;   /* of the house, and may have ended: nobody would be told */
+    bool reached;     /* it left the broker: the worker may know of it */
+    bool named;       /* its worker was told who calls */
+    bool cancel_due;  /* its worker is to be told in this event that nobody waits */
+    bool must_end;    /* in this event */
 };
 
 struct model_peer {
     bool alive;
     bool leaving;
+    bool congested;
     bool resting; /* gave a call back: need not be given others until it is heard of */
     uint32_t credit;
     uint32_t held_count;
+    uint32_t open_count;
     uint64_t last_given; /* ms */
+    uint64_t number;     /* of its session */
     uint16_t held[HELD]; /* calls it has */
     uint16_t open[IDS];  /* calls it made and waits for: index + 1, by client_id % IDS */
 };
@@ -83,86 +114,151 @@ struct model_limits {
     uint64_t body_limit;
     uint64_t queue_calls;
     uint64_t queue_bytes;
+    uint64_t queue_age;
+    uint64_t client_calls;
     uint64_t retained_bytes;
+    uint64_t waiting_calls;
     uint32_t attempts;
+    uint32_t retry_percent;
+    uint32_t retry_reserve;
+    uint32_t hops;
 };
 
-/* An outcome that the answer of a worker makes. */
+/* Something that a worker sent and that is to reach its client as it is. */
 struct expected {
     uint16_t call; /* index + 1; 0 for none */
-    bool reply;
+    uint8_t command;
     uint8_t status;
     uint8_t fate;
-    const uint8_t *body; /* NULL: any text */
+    bool by_broker; /* the text is the broker's */
+    uint32_t number;
+    const uint8_t *body;
     size_t body_size;
+    const uint8_t *metadata;
+    size_t metadata_size;
+};
+
+/* How calls are spread over the workers, as far as it can be told from outside. */
+enum spread {
+    SPREAD_ANYHOW,
+    SPREAD_LEAST,  /* to the one that has the fewest */
+    SPREAD_STICKY, /* by key; without one, as above */
+};
+
+struct model_service {
+    enum spread spread;
+    uint32_t exports;             /* a bit per worker that registered it */
+    uint32_t drained;             /* of those */
+    uint32_t named;               /* of those: want to know who calls */
+    uint32_t offers[METHODS];     /* a bit per worker that offers it */
+    uint32_t repeatable[METHODS]; /* and declared it idempotent */
+    uint32_t stall[METHODS][PEERS];
+    uint32_t waiting[METHODS];
+    uint32_t waiting_calls;
+    uint64_t waiting_bytes;
+    uint64_t needed[METHODS];   /* ms, at most, from dispatch to reply */
+    uint64_t answered[METHODS]; /* when there was a reply last */
+    uint64_t budget_least;      /* hundredths of repetitions that may be left … */
+    uint64_t budget_most;
 };
 
 struct model {
     uint64_t now;
+    uint64_t settle_until;
     struct model_limits limits;
     bool draining;
+    bool changed; /* calls that wait are to be looked at: what is served changed */
+    bool quiet;   /* nothing may be sent in this event */
     struct model_peer peers[PEERS];
-    uint32_t exports[SERVICES];             /* a bit per worker that registered it */
-    uint32_t offers[SERVICES][METHODS];     /* a bit per worker that offers it */
-    uint32_t repeatable[SERVICES][METHODS]; /* and declared it idempotent */
+    struct model_service services[SERVICES];
+    uint32_t behind[KEYS + 1][PEERS]; /* workers that stand behind this one in the order of a key */
     struct model_call calls[CALLS];
     uint16_t live[CALLS];
     uint32_t live_count;
     uint16_t free[CALLS];
     uint32_t free_count;
-    uint32_t waiting[SERVICES][METHODS];
-    uint32_t waiting_calls[SERVICES];
-    uint64_t waiting_bytes[SERVICES];
     uint16_t loose[CALLS]; /* calls that this event must find a place for */
     uint32_t loose_count;
     uint32_t cancels_due;
-    bool quiet; /* nothing may be sent in this event */
+    uint64_t grants_due;
+    uint32_t uncertain;
     struct expected expected;
+    uint8_t giver; /* who gave a call back in this event; NOBODY */
     uint64_t serial;
     uint64_t used[USED]; /* worker-side ids seen, open addressing */
     uint32_t used_count;
     uint64_t received; /* calls */
     uint64_t outcomes; /* those of them that are over */
+    uint64_t house_over;
 };
 
-/* Events: to be told before the router is. */
+static inline uint64_t bit(unsigned number)
+{
+    return UINT64_C(1) << number;
+}
+
+/* Events: to be told before the router is; model_events.c. */
 void model_start(struct model *model, const struct model_limits *limits, uint64_t now);
-void model_join(struct model *model, uint8_t peer);
-void model_register(struct model *model, uint8_t worker, uint8_t service, uint32_t methods,
-                    uint32_t repeatable);
+void model_join(struct model *model, uint8_t peer, uint64_t number);
+struct offer {
+    uint8_t worker;
+    uint8_t service;
+    uint32_t methods;
+    uint32_t repeatable;
+    uint32_t stall; /* of all its methods */
+    bool named;
+};
+void model_register(struct model *model, const struct offer *offer);
 void model_deregister(struct model *model, uint8_t worker, uint8_t service);
+/* `workers`: a bit each. */
+void model_drain(struct model *model, uint8_t service, uint32_t workers, bool drain);
 void model_credit(struct model *model, uint8_t worker, uint32_t credit);
 void model_leave(struct model *model, uint8_t worker);
 uint16_t model_call(struct model *model, const struct request *request);
-/* The worker that has the call answers it, as `expected` has it if anybody waits. */
-void model_answer(struct model *model, uint16_t index, const struct expected *expected);
-/* The same with RETURN; `whole` if the request comes back with it as it should. */
-void model_return(struct model *model, uint16_t index, bool whole);
 void model_cancel(struct model *model, uint8_t client, uint64_t client_id);
+void model_grant(struct model *model, uint8_t client, uint64_t client_id, uint32_t parts);
 void model_die(struct model *model, uint8_t peer);
+void model_time(struct model *model, uint64_t now);
 
-/* What the router sent. */
+/* What the worker says that has the call; model_worker.c. */
+void model_answer(struct model *model, uint16_t index, const struct expected *expected);
+/* RETURN; `whole` if the request comes back with it as it should. */
+void model_return(struct model *model, uint16_t index, bool whole);
+void model_part(struct model *model, uint16_t index, const struct expected *expected);
+void model_progress(struct model *model, uint16_t index, const struct expected *expected);
+
+/* What the router sent; model_given.c and model_told.c. */
 struct given {
     uint8_t worker;
-    uint64_t worker_id;
-    uint32_t timeout;
     uint8_t service;
     uint8_t method;
     bool idempotent;
+    bool oneway;
+    bool stream;
+    uint64_t worker_id;
+    uint32_t timeout;
     const uint8_t *body;
     size_t body_size;
 };
 /* Returns the call. */
-uint16_t model_given(struct model *model, const struct given *given);
+struct model_call *model_given(struct model *model, const struct given *given);
 void model_told_cancel(struct model *model, uint8_t worker, uint64_t worker_id);
+void model_told_grant(struct model *model, uint8_t worker, uint64_t worker_id, uint32_t parts);
 struct told {
     uint8_t client;
-    uint64_t client_id;
-    bool reply;
+    uint8_t command;
     uint8_t status;
     uint8_t fate;
+    bool accepted; /* REPLY with ONEWAY */
+    bool by_worker;
+    uint64_t client_id;
+    uint32_t number; /* the packet's timeout */
     const uint8_t *body;
     size_t body_size;
+    const uint8_t *metadata; /* without the attempts */
+    size_t metadata_size;
+    struct attempt tried[TRIED];
+    size_t tried_count;
 };
 void model_told(struct model *model, const struct told *told);
 
@@ -177,14 +273,20 @@ uint64_t model_next_deadline(const struct model *model);
 const uint8_t *model_body(const struct model_call *call, uint8_t *buffer);
 
 /* Between the files of the model. */
-static inline uint64_t bit(unsigned number)
-{
-    return UINT64_C(1) << number;
-}
-uint32_t model_free_workers(const struct model *model);
+void model_loosen(struct model *model, struct model_call *call, enum phase phase);
 void model_release(struct model *model, struct model_call *call); /* its worker has it no more */
 void model_end(struct model *model, struct model_call *call);     /* it is over and forgotten */
 void model_outcome(struct model *model, struct model_call *call); /* nobody waits any more */
-void model_loosen(struct model *model, struct model_call *call, enum phase phase);
+void model_unqueue(struct model *model, struct model_call *call);
+void model_lose(struct model *model, struct model_call *call);
+uint32_t model_free_workers(const struct model *model);
+/* A call that was lost with its worker goes on. */
+void model_spend(struct model *model, const struct model_call *call);
+/* Workers that may be given calls of the method, if they have room. */
+uint32_t model_servers(const struct model *model, const struct request *asked);
+/* Is it offered at all, and may it wait until it is? */
+bool model_is_offered(const struct model *model, const struct request *asked);
+bool model_is_patient(const struct model *model, const struct model_call *call);
+bool model_may_be_hopeless(const struct model *model, const struct model_call *call);
 
 #endif

@@ -19,22 +19,77 @@ uint32_t model_free_workers(const struct model *model)
     return free;
 }
 
+/* It must not wait any longer: nobody serves it, or too long already. */
+static bool is_overdue(const struct model *model, const struct model_call *call)
+{
+    const struct model_limits *limits = &model->limits;
+    if (model_servers(model, &call->asked) == 0 && !model_is_patient(model, call))
+        return true;
+    return limits->queue_age != 0 && !call->unserved &&
+           model->now >= call->queued_at + limits->queue_age;
+}
+
+static bool may_be_over(const struct model *model, const struct model_call *call)
+{
+    const struct model_limits *limits = &model->limits;
+    return model_may_be_hopeless(model, call) ||
+           (limits->queue_age != 0 && model->now >= call->queued_at + limits->queue_age);
+}
+
+/* Of the house nobody is told: such a call is over when it must be, and is not counted on when it
+ * may be. */
+static void look_at(struct model *model, struct model_call *call)
+{
+    if (call->phase != PHASE_WAITING)
+        return;
+    if (!model_is_offered(model, &call->asked))
+        call->unserved = true;
+    if (is_overdue(model, call) || (call->house && model->now >= call->deadline)) {
+        if (!call->house)
+            history_fail("call #%llu waits for service %u, method %u, and must not any longer",
+                         (unsigned long long)(call->serial >> 16), call->asked.service,
+                         call->asked.method);
+        model_unqueue(model, call);
+        model_end(model, call);
+    } else if (call->house && !call->uncertain && may_be_over(model, call)) {
+        model_unqueue(model, call);
+        call->uncertain = true;
+        model->uncertain++;
+    }
+}
+
+static void check_room(const struct model *model, const struct model_call *call)
+{
+    const struct model_service *service = &model->services[call->asked.service];
+    if (service->waiting_calls >= model->limits.queue_calls)
+        history_fail("a queue took more than %llu calls",
+                     (unsigned long long)model->limits.queue_calls);
+    if (service->waiting_bytes >= model->limits.queue_bytes)
+        history_fail("a queue took more than %llu bytes",
+                     (unsigned long long)model->limits.queue_bytes);
+}
+
 /* A call that was accepted and given to nobody waits from now on. */
 static void settle_waiting(struct model *model, struct model_call *call)
 {
-    if (call->phase == PHASE_DOOR) {
-        uint8_t service = call->service;
-        if (model->waiting_calls[service] >= model->limits.queue_calls)
-            history_fail("a queue took more than %llu calls",
-                         (unsigned long long)model->limits.queue_calls);
-        if (model->waiting_bytes[service] >= model->limits.queue_bytes)
-            history_fail("a queue took more than %llu bytes",
-                         (unsigned long long)model->limits.queue_bytes);
-    }
+    struct model_service *service = &model->services[call->asked.service];
+    if (call->phase == PHASE_DOOR)
+        check_room(model, call);
+    if (call->asked.oneway && !call->house)
+        history_fail("a oneway call was accepted and its client was not told");
+    if (call->phase == PHASE_LOST && !call->house)
+        model_spend(model, call);
+    call->uncertain = call->house && call->phase == PHASE_LOST && call->reasons != 0;
     call->phase = PHASE_WAITING;
-    model->waiting[call->service][call->method]++;
-    model->waiting_calls[call->service]++;
-    model->waiting_bytes[call->service] += call->body_size;
+    call->queued_at = model->now;
+    if (call->uncertain) {
+        model->uncertain++;
+        return;
+    }
+    service->waiting[call->asked.method]++;
+    service->waiting_calls++;
+    service->waiting_bytes += call->asked.body_size;
+    look_at(model, call);
 }
 
 static void settle_loose(struct model *model)
@@ -48,6 +103,8 @@ static void settle_loose(struct model *model)
                          (unsigned long long)call->reasons, call->phase);
         if (call->phase == PHASE_NONE)
             continue;
+        if (call->asked.oneway && !call->house)
+            history_fail("a oneway call was accepted and its client was not told");
         if (loose)
             settle_waiting(model, call);
         call->reasons = 0;
@@ -56,22 +113,27 @@ static void settle_loose(struct model *model)
     model->loose_count = 0;
 }
 
+static void settle_changes(struct model *model)
+{
+    for (uint32_t i = model->live_count; i-- > 0;)
+        look_at(model, &model->calls[model->live[i]]);
+    for (unsigned service = 0; service < SERVICES; service++) {
+        if (model->services[service].exports == 0)
+            model->services[service].budget_most = (uint64_t)model->limits.retry_reserve * BUDGET;
+    }
+    model->changed = false;
+}
+
 static void settle_queues(const struct model *model)
 {
     uint32_t free = model_free_workers(model);
-    for (unsigned service = 0; service < SERVICES; service++) {
-        if (model->waiting_calls[service] == 0)
-            continue;
-        for (unsigned method = 0; method < METHODS; method++) {
-            uint32_t offers = model->offers[service][method];
-            if (model->waiting[service][method] == 0)
-                continue;
-            if (offers == 0)
-                history_fail("calls wait for method %u of service %u, which nobody offers", method,
-                             service);
-            if ((offers & free) != 0)
+    for (unsigned i = 0; i < SERVICES; i++) {
+        const struct model_service *service = &model->services[i];
+        for (unsigned method = 0; method < METHODS && service->waiting_calls > 0; method++) {
+            uint32_t idle = service->offers[method] & ~service->drained & free;
+            if (service->waiting[method] != 0 && idle != 0)
                 history_fail("calls wait for method %u of service %u, the workers %#x are free",
-                             method, service, offers & free);
+                             method, i, idle);
         }
     }
 }
@@ -79,22 +141,33 @@ static void settle_queues(const struct model *model)
 void model_settle(struct model *model)
 {
     if (model->expected.call != 0)
-        history_fail("a worker's answer reached nobody");
+        history_fail("what a worker sent reached nobody");
     if (model->cancels_due != 0)
         history_fail("a worker was not told that nobody waits for its call");
+    if (model->grants_due != 0)
+        history_fail("a worker was not told of %llu parts that were granted",
+                     (unsigned long long)model->grants_due);
     settle_loose(model);
+    if (model->changed)
+        settle_changes(model);
     settle_queues(model);
     model->quiet = false;
+    model->giver = NOBODY;
 }
 
 void model_settle_time(struct model *model)
 {
     for (uint32_t i = 0; i < model->live_count; i++) {
         const struct model_call *call = &model->calls[model->live[i]];
-        if (call->phase != PHASE_ORPHAN && model->now >= call->deadline)
+        if (call->phase == PHASE_ORPHAN || (call->house && call->phase == PHASE_WAITING))
+            continue;
+        if (model->now >= call->deadline)
             history_fail("call #%llu of client %u stays %llu ms after its deadline",
                          (unsigned long long)(call->serial >> 16), call->client,
                          (unsigned long long)(model->now - call->deadline));
+        if (call->phase == PHASE_RUNNING && model->now >= call->stall_at)
+            history_fail("call #%llu of worker %u stays though its handler is silent",
+                         (unsigned long long)(call->serial >> 16), call->worker);
     }
     model_settle(model);
 }
@@ -104,7 +177,7 @@ uint64_t model_next_deadline(const struct model *model)
     uint64_t next = UINT64_MAX;
     for (uint32_t i = 0; i < model->live_count; i++) {
         const struct model_call *call = &model->calls[model->live[i]];
-        if (call->phase != PHASE_ORPHAN && call->deadline < next)
+        if (call->phase != PHASE_ORPHAN && !call->uncertain && call->deadline < next)
             next = call->deadline;
     }
     return next;

@@ -12,18 +12,19 @@ static char *copy(struct bytes text)
     return strndup((const char *)text.data, text.size);
 }
 
-static struct registration registration_of(uint32_t methods, uint32_t repeatable)
+static struct registration registration_of(const struct offer *offer)
 {
-    struct registration registration = {.version = strdup("")};
+    struct registration registration = {.version = strdup(""), .caller = offer->named};
     registration.methods = calloc(METHODS, sizeof *registration.methods);
     for (uint8_t method = 0; method < METHODS; method++) {
-        if ((methods & bit(method)) == 0)
+        if ((offer->methods & bit(method)) == 0)
             continue;
         registration.methods[registration.method_count++] = (struct registration_method){
             .name = copy(method_name_of(method)),
             .signature = strdup(""),
             .text = strdup(""),
-            .idempotent = (repeatable & bit(method)) != 0};
+            .stall = offer->stall,
+            .idempotent = (offer->repeatable & bit(method)) != 0};
     }
     return registration;
 }
@@ -31,22 +32,27 @@ static struct registration registration_of(uint32_t methods, uint32_t repeatable
 void do_register(struct world *world, uint8_t peer)
 {
     struct model *model = &world->model;
-    uint8_t service = (uint8_t)pick(world, SERVICES);
-    uint32_t methods = 1 + pick(world, (1 << METHODS) - 1);
-    uint32_t repeatable = pick(world, 1 << METHODS);
+    struct offer offer = {
+        .worker = peer,
+        .service = (uint8_t)pick(world, SERVICES),
+        .methods = 1 + pick(world, (1 << METHODS) - 1),
+        .repeatable = pick(world, 1 << METHODS),
+        .stall = one_in(world, 4) ? 1 + pick(world, 60) : 0,
+        .named = one_in(world, 3),
+    };
     const char *reason = "";
-    struct registration registration = registration_of(methods, repeatable);
+    struct registration registration = registration_of(&offer);
     enum busbar_status expected = model->draining ? BUSBAR_DRAINING : BUSBAR_OK;
-    if (!model->draining && (model->exports[service] & bit(peer)) != 0)
+    if (!model->draining && (model->services[offer.service].exports & bit(peer)) != 0)
         expected = BUSBAR_CONFLICT;
     history_add("worker %llu registers service %llu, methods %#llx, idempotent %#llx", peer,
-                service, methods, repeatable);
-    enum busbar_status status = router_register(&world->router, &world->peers[peer],
-                                                service_name(service), &registration, &reason);
+                offer.service, offer.methods, offer.repeatable);
+    enum busbar_status status = router_register(
+        &world->router, &world->peers[peer], service_name(offer.service), &registration, &reason);
     if (status != expected)
         history_fail("REGISTER ended as %s", busbar_status_name(status));
     if (status == BUSBAR_OK) {
-        model_register(model, peer, service, methods, repeatable);
+        model_register(model, &offer);
         router_serve(&world->router, &world->peers[peer], world->now);
     }
     model_settle(model);
@@ -57,12 +63,34 @@ void do_deregister(struct world *world, uint8_t peer)
     struct model *model = &world->model;
     uint8_t service = (uint8_t)pick(world, SERVICES);
     const char *reason = "";
-    bool known = (model->exports[service] & bit(peer)) != 0;
+    bool known = (model->services[service].exports & bit(peer)) != 0;
     history_add("worker %llu deregisters service %llu", peer, service, 0, 0);
     model_deregister(model, peer, service);
     enum busbar_status status = router_deregister(&world->router, &world->peers[peer],
                                                   service_name(service), &reason);
     if (status != (known ? BUSBAR_OK : BUSBAR_NO_SERVICE))
         history_fail("DEREGISTER ended as %s", busbar_status_name(status));
+    model_settle(model);
+}
+
+/* Of one worker or all: no more calls of the service, or calls again. */
+void do_drain(struct world *world, uint8_t peer)
+{
+    struct model *model = &world->model;
+    uint8_t service = (uint8_t)pick(world, SERVICES);
+    bool all = one_in(world, 4);
+    bool drain = one_in(world, 2);
+    uint32_t workers = all ? UINT32_MAX : (uint32_t)bit(peer);
+    struct router_drained drained;
+    history_add("service %llu, worker %llu (all: %llu): drained %llu", service, peer, all, drain);
+    bool known = (model->services[service].exports & workers) != 0;
+    model_drain(model, service, workers, drain);
+    enum busbar_status status = router_drain(&world->router, service_name(service),
+                                             all ? 0 : world->peers[peer].number, drain, &drained,
+                                             world->now);
+    if (status != (known ? BUSBAR_OK : BUSBAR_NO_SERVICE))
+        history_fail("draining ended as %s", busbar_status_name(status));
+    if (drained.workers != (uint64_t)__builtin_popcount(model->services[service].exports & workers))
+        history_fail("draining concerned %llu workers", (unsigned long long)drained.workers);
     model_settle(model);
 }

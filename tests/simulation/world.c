@@ -21,7 +21,6 @@ struct bytes method_name_of(uint8_t method)
     return bytes_of_text(METHOD_NAMES[method]);
 }
 
-/* Told apart by the first letter, or two. */
 static uint8_t name_index(const char *const *names, uint8_t count, struct bytes name)
 {
     for (uint8_t i = 0; i < count; i++) {
@@ -29,6 +28,16 @@ static uint8_t name_index(const char *const *names, uint8_t count, struct bytes 
             return i;
     }
     history_fail("the router sent a name that nobody has");
+}
+
+uint8_t service_of(struct bytes name)
+{
+    return name_index(SERVICE_NAMES, SERVICES, name);
+}
+
+uint8_t method_of(struct bytes name)
+{
+    return name_index(METHOD_NAMES, METHODS, name);
 }
 
 struct counted_blob {
@@ -62,124 +71,88 @@ void world_remember(struct world *world, uint64_t id)
     world->stale[world->stale_count++ % STALE] = id;
 }
 
-struct packet world_request(const struct world *world, const struct model_call *call,
-                            uint8_t *buffer)
-{
-    (void)world;
-    return (struct packet){
-        .id = call->worker_id,
-        .service = service_name(call->service),
-        .method = method_name_of(call->method),
-        .body = {.data = model_body(call, buffer), .size = call->body_size},
-    };
-}
-
-/* What is sent to a peer whose queue is full stays in the broker; too much of it ends the peer. */
-static bool outbox_put(struct world *world, uint8_t peer)
-{
-    struct outbox_state *outbox = &world->outbox[peer];
-    if (!outbox->blocked)
-        return true;
-    if (++outbox->due > DUE_MOST)
-        outbox->cut = true;
-    return false;
-}
-
-static void sent_call(struct world *world, uint8_t peer, const struct packet *packet,
-                      const struct blob *attached)
-{
-    struct given given = {
-        .worker = peer,
-        .worker_id = packet->id,
-        .timeout = packet->timeout,
-        .service = name_index(SERVICE_NAMES, SERVICES, packet->service),
-        .method = name_index(METHOD_NAMES, METHODS, packet->method),
-        .idempotent = (packet->flags & PACKET_IDEMPOTENT) != 0,
-        .body = packet->body.data,
-        .body_size = packet->body.size,
-    };
-    if (((packet->flags & PACKET_ATTACHED) != 0) != (attached != NULL))
-        history_fail("the flag ATTACHED does not say whether a body is attached");
-    uint16_t index = model_given(&world->model, &given);
-    history_add("    -> worker %llu: CALL %#llx, #%llu of client %llu", peer, packet->id,
-                world->model.calls[index].serial >> 16, world->model.calls[index].client);
-    world->model.calls[index].reached = outbox_put(world, peer);
-}
-
-static void sent_outcome(struct world *world, uint8_t peer, const struct packet *packet)
-{
-    struct told told = {
-        .client = peer,
-        .client_id = packet->id,
-        .reply = packet->command == PACKET_REPLY,
-        .status = packet->status,
-        .fate = packet->fate,
-        .body = packet->body.data,
-        .body_size = packet->body.size,
-    };
-    history_add("    -> client %llu: outcome of %llu, status %llu, fate %llu", peer, packet->id,
-                packet->status, packet->fate);
-    model_told(&world->model, &told);
-    (void)outbox_put(world, peer);
-}
-
-static void world_sent(void *context, struct peer *to, const struct packet *packet,
-                       struct blob *attached)
-{
-    struct world *world = context;
-    uint8_t peer = (uint8_t)(to - world->peers);
-    switch (packet->command) {
-    case PACKET_CALL:
-        sent_call(world, peer, packet, attached);
-        break;
-    case PACKET_REPLY:
-    case PACKET_ERROR:
-        sent_outcome(world, peer, packet);
-        break;
-    case PACKET_CANCEL:
-        history_add("    -> worker %llu: CANCEL %#llx", peer, packet->id, 0, 0);
-        model_told_cancel(&world->model, peer, packet->id);
-        (void)outbox_put(world, peer);
-        break;
-    default:
-        history_fail("the router sent the command %#x", packet->command);
-    }
-}
-
 static void world_join(struct world *world, uint8_t peer)
 {
-    if (!router_peer_init(&world->router, &world->peers[peer]))
+    struct peer *joined = &world->peers[peer];
+    if (!router_peer_init(&world->router, joined))
         abort();
+    memcpy(joined->instance, &joined->number, sizeof joined->number);
+    joined->name = joined->number % 2 == 0 ? NULL : "known";
     world->outbox[peer] = (struct outbox_state){0};
-    model_join(&world->model, peer);
+    model_join(&world->model, peer, joined->number);
+}
+
+static struct router_limits random_limits(struct world *world)
+{
+    static const enum balance BALANCES[] = {BALANCE_UNSET, BALANCE_LEAST_LOADED,
+                                            BALANCE_ROUND_ROBIN, BALANCE_RANDOM};
+    for (uint8_t service = 0; service < SERVICES; service++)
+        world->rules[service] = (struct service_rule){
+            .name = (char *)(uintptr_t)SERVICE_NAMES[service],
+            .balance = service == SERVICES - 1 ? BALANCE_STICKY : BALANCES[pick(world, 4)],
+        };
+    return (struct router_limits){
+        .body_limit = BODY_LIMIT,
+        .queue_calls = 2 + pick(world, 40),
+        .queue_bytes = 500 + pick(world, 20000),
+        .queue_age = one_in(world, 2) ? 0 : 1 + pick(world, 100),
+        .client_calls = one_in(world, 2) ? 0 : 1 + pick(world, 100),
+        .retained_bytes = 500 + pick(world, 20000),
+        .waiting_calls = pick(world, 30),
+        .attempts = 1 + pick(world, TRIED),
+        .retry_percent = pick(world, 20),
+        .retry_reserve = one_in(world, 2) ? 0 : 1 + pick(world, 20),
+        .hops = one_in(world, 2) ? 0 : 1 + pick(world, 40),
+        .rules = world->rules,
+        .rule_count = SERVICES,
+    };
+}
+
+static void model_open(struct world *world, const struct router_limits *limits)
+{
+    struct model_limits known = {
+        .body_limit = limits->body_limit,
+        .queue_calls = limits->queue_calls,
+        .queue_bytes = limits->queue_bytes,
+        .queue_age = limits->queue_age,
+        .client_calls = limits->client_calls,
+        .retained_bytes = limits->retained_bytes,
+        .waiting_calls = limits->waiting_calls,
+        .attempts = limits->attempts,
+        .retry_percent = limits->retry_percent,
+        .retry_reserve = limits->retry_reserve,
+        .hops = limits->hops,
+    };
+    static const enum spread SPREADS[BALANCE_COUNT] = {
+        [BALANCE_UNSET] = SPREAD_LEAST,        [BALANCE_LEAST_LOADED] = SPREAD_LEAST,
+        [BALANCE_ROUND_ROBIN] = SPREAD_ANYHOW, [BALANCE_RANDOM] = SPREAD_ANYHOW,
+        [BALANCE_STICKY] = SPREAD_STICKY,
+    };
+    model_start(&world->model, &known, world->now);
+    for (uint8_t service = 0; service < SERVICES; service++)
+        world->model.services[service].spread = SPREADS[world->rules[service].balance];
 }
 
 void world_open(struct world *world)
 {
-    struct router_limits limits = {
-        .body_limit = BODY_LIMIT,
-        .queue_calls = 2 + pick(world, 40),
-        .queue_bytes = 500 + pick(world, 20000),
-        .retained_bytes = 500 + pick(world, 20000),
-        .attempts = 1 + pick(world, 4),
-    };
-    struct model_limits known = {
-        .body_limit = limits.body_limit,
-        .queue_calls = limits.queue_calls,
-        .queue_bytes = limits.queue_bytes,
-        .retained_bytes = limits.retained_bytes,
-        .attempts = limits.attempts,
-    };
+    struct router_limits limits = random_limits(world);
     struct router_sink sink = {.context = world, .send = world_sent};
-    history_add("a broker starts: queue %llu calls, %llu bytes, %llu kept, %llu attempts",
-                limits.queue_calls, limits.queue_bytes, limits.retained_bytes, limits.attempts);
+    history_add("a broker starts: queue %llu calls, %llu bytes, %llu ms; %llu attempts",
+                limits.queue_calls, limits.queue_bytes, limits.queue_age, limits.attempts);
+    history_add("    of a client %llu calls, %llu bytes; %llu waiting; budget %llu",
+                limits.client_calls, limits.retained_bytes, limits.waiting_calls,
+                limits.retry_reserve);
     if (!router_init(&world->router, &limits, &sink, world->now))
         abort();
     world->counters = (struct counters){0};
     world->router.counters = &world->counters;
-    model_start(&world->model, &known, world->now);
+    model_open(world, &limits);
     for (uint8_t peer = 0; peer < PEERS; peer++)
         world_join(world, peer);
+    if (one_in(world, 2)) { /* it was told of a broker before it */
+        world->model.settle_until = world->now + pick(world, 200);
+        router_settle(&world->router, world->model.settle_until);
+    }
     world->run_until = world->events + 1 + pick(world, RUN_EVENTS);
 }
 
@@ -187,7 +160,7 @@ void world_open(struct world *world)
 static void outbox_return(struct world *world, uint8_t peer)
 {
     struct model *model = &world->model;
-    uint8_t buffer[BODY_MOST];
+    struct space space;
     for (uint32_t i = 0; i < model->peers[peer].held_count;) {
         uint16_t index = model->peers[peer].held[i];
         struct model_call *call = &model->calls[index];
@@ -196,7 +169,7 @@ static void outbox_return(struct world *world, uint8_t peer)
             continue;
         }
         history_add("  never left: %#llx of worker %llu", call->worker_id, peer, 0, 0);
-        struct packet packet = world_request(world, call, buffer);
+        struct packet packet = world_request(call, &space);
         packet.command = PACKET_CALL;
         world_remember(world, call->worker_id);
         model_return(model, index, true);

@@ -13,6 +13,7 @@ enum {
     RUN_EVENTS = 150000,   /* at most, of one run of the broker */
     PROFILE_EVENTS = 4000, /* at most, until peers behave otherwise */
     WHEEL_OF_EVENTS = 256,
+    METADATA_MOST = 256,
 };
 
 struct outbox_state {
@@ -30,6 +31,7 @@ struct world {
     struct model model;
     uint64_t now;
     uint64_t random;
+    struct service_rule rules[SERVICES];
     uint64_t blobs; /* bodies that the router may still refer to */
     uint64_t stale[STALE];
     uint32_t stale_count;
@@ -79,13 +81,24 @@ void world_kill(struct world *world, uint8_t peer);
 /* Compares the tables of both, and what was counted. */
 void world_check(struct world *world);
 
-/* The request of a call as a worker sees it, or gives it back. */
-struct packet world_request(const struct world *world, const struct model_call *call,
-                            uint8_t *buffer);
+/* The request of a call: as its client sends it, or as a worker has it and gives it back. The bytes
+ * are in `space`. */
+struct space {
+    uint8_t metadata[METADATA_MOST];
+    uint8_t body[BODY_MOST];
+};
+struct packet world_asked(const struct model_call *call, struct space *space);
+struct packet world_request(const struct model_call *call, struct space *space);
 struct bytes service_name(uint8_t service);
 struct bytes method_name_of(uint8_t method);
+/* Its number, or a failure. */
+uint8_t service_of(struct bytes name);
+uint8_t method_of(struct bytes name);
 /* A body as a frame of its own. */
 struct blob *world_blob(struct world *world, const uint8_t *bytes, size_t size);
 void world_remember(struct world *world, uint64_t id);
+
+/* Takes what the router sends. */
+void world_sent(void *context, struct peer *to, const struct packet *packet, struct blob *attached);
 
 #endif

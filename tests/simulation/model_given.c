@@ -1,0 +1,180 @@
+/* A call that the router gave to a worker, held against the tables. */
+#include <busbar/status.h>
+#include <string.h>
+
+#include "tests/simulation/history.h"
+#include "tests/simulation/model.h"
+
+const uint8_t *model_body(const struct model_call *call, uint8_t *buffer)
+{
+    memset(buffer, (int)(call->serial >> 16 & 0xff), call->asked.body_size);
+    memcpy(buffer, &call->serial, sizeof call->serial);
+    return buffer;
+}
+
+/* The call that a request's body names. */
+static struct model_call *call_of_body(struct model *model, const uint8_t *body, size_t size)
+{
+    uint64_t serial;
+    if (size < sizeof serial)
+        history_fail("a worker was given a body of %zu bytes that no client sent", size);
+    memcpy(&serial, body, sizeof serial);
+    struct model_call *call = &model->calls[serial % CALLS];
+    if (call->phase == PHASE_NONE || call->serial != serial)
+        history_fail("a worker was given call #%llu, which is over",
+                     (unsigned long long)(serial >> 16));
+    bool same = size == call->asked.body_size;
+    if (same && size > 8)
+        same = body[8] == (uint8_t)(serial >> 16) && memcmp(body + 8, body + 9, size - 9) == 0;
+    if (!same)
+        history_fail("a worker was given another body than the client sent");
+    return call;
+}
+
+static void check_call(const struct model *model, const struct model_call *call,
+                       const struct given *given)
+{
+    if (call->phase != PHASE_DOOR && call->phase != PHASE_WAITING &&
+        call->phase != PHASE_RETURNED && call->phase != PHASE_LOST)
+        history_fail("a call was given to a worker in phase %u", call->phase);
+    if (call->must_end)
+        history_fail("a call was given to a worker that had to end (reasons %#llx)",
+                     (unsigned long long)call->reasons);
+    if (given->service != call->asked.service || given->method != call->asked.method)
+        history_fail("a call was given under another name");
+    if (call->attempts >= model->limits.attempts)
+        history_fail("a call was given to a worker once more after %u attempts", call->attempts);
+    if (model->now >= call->deadline)
+        history_fail("a call was given to a worker %llu ms after its deadline",
+                     (unsigned long long)(model->now - call->deadline));
+    if (given->timeout != call->deadline - model->now)
+        history_fail("a worker was told of %u ms, left are %llu", given->timeout,
+                     (unsigned long long)(call->deadline - model->now));
+    if (given->oneway != call->asked.oneway ||
+        given->stream != (call->asked.stream && !call->asked.oneway))
+        history_fail("a worker was told of another kind of call");
+}
+
+static void check_worker(const struct model *model, const struct model_call *call,
+                         const struct given *given)
+{
+    const struct model_peer *worker = &model->peers[given->worker];
+    const struct model_service *service = &model->services[call->asked.service];
+    if (!worker->alive || worker->leaving)
+        history_fail("worker %u is %s and was given a call", given->worker,
+                     worker->alive ? "leaving" : "gone");
+    if ((service->offers[call->asked.method] & bit(given->worker)) == 0)
+        history_fail("worker %u was given a call of a method it does not offer", given->worker);
+    if ((service->drained & bit(given->worker)) != 0)
+        history_fail("worker %u is drained and was given a call", given->worker);
+    if (worker->held_count >= worker->credit)
+        history_fail("worker %u has %u calls of %u and was given another", given->worker,
+                     worker->held_count, worker->credit);
+    bool repeatable = call->asked.idempotent ||
+                      (service->repeatable[call->asked.method] & bit(given->worker)) != 0;
+    if (given->idempotent != repeatable)
+        history_fail("the flag IDEMPOTENT is %d and should be %d", given->idempotent, repeatable);
+}
+
+/* Is it the right one among those that were free? Not for a call out of a queue: that goes to the
+ * one that became free. */
+static void check_choice(struct model *model, const struct model_call *call, uint8_t chosen)
+{
+    enum spread spread = model->services[call->asked.service].spread;
+    uint32_t free = model_free_workers(model) & model_servers(model, &call->asked);
+    uint32_t *behind = model->behind[call->asked.key];
+    free &= ~(uint32_t)bit(chosen);
+    if (model->giver != NOBODY)
+        free &= ~(uint32_t)bit(model->giver);
+    if (call->phase == PHASE_WAITING || spread == SPREAD_ANYHOW)
+        return;
+    bool sticky = spread == SPREAD_STICKY && call->asked.key != 0;
+    for (unsigned other = 0; other < PEERS && free != 0; other++) {
+        if ((free & bit(other)) == 0)
+            continue;
+        if (sticky && (behind[other] & bit(chosen)) != 0)
+            history_fail("a call of key %u went to worker %u, before that to %u, which is free",
+                         call->asked.key, chosen, other);
+        if (!sticky && model->peers[other].held_count < model->peers[chosen].held_count)
+            history_fail("worker %u was given a call and has %u, worker %u has %u", chosen,
+                         model->peers[chosen].held_count, other, model->peers[other].held_count);
+    }
+    if (sticky)
+        behind[chosen] |= free;
+}
+
+/* Notes the id; a second time is a failure. */
+static void check_id(struct model *model, uint64_t id)
+{
+    size_t at = (id * UINT64_C(0x9e3779b97f4a7c15)) >> 46;
+    while (model->used[at] != 0) {
+        if (model->used[at] == id)
+            history_fail("the id %#llx was used twice", (unsigned long long)id);
+        at = (at + 1) % USED;
+    }
+    model->used[at] = id;
+    if (++model->used_count > USED - USED / 8)
+        history_fail("the model's table of ids is full");
+}
+
+static uint64_t earned(const struct model *model, uint64_t budget)
+{
+    uint64_t most = (uint64_t)model->limits.retry_reserve * BUDGET;
+    budget += model->limits.retry_percent;
+    return budget < most ? budget : most;
+}
+
+void model_spend(struct model *model, const struct model_call *call)
+{
+    struct model_service *service = &model->services[call->asked.service];
+    if (model->limits.retry_reserve == 0)
+        return;
+    if (service->budget_most < BUDGET)
+        history_fail("a call was repeated though the budget of service %u is spent",
+                     call->asked.service);
+    service->budget_most -= BUDGET;
+}
+
+static void note_worker(struct model *model, struct model_call *call, const struct given *given)
+{
+    struct model_peer *worker = &model->peers[given->worker];
+    struct model_service *service = &model->services[call->asked.service];
+    uint32_t stall = service->stall[call->asked.method][given->worker];
+    call->worker = given->worker;
+    call->worker_id = given->worker_id;
+    call->idempotent = given->idempotent;
+    call->given_at = model->now;
+    call->stall = stall;
+    call->stall_at = stall == 0 ? UINT64_MAX : model->now + stall;
+    call->named = (service->named & bit(given->worker)) != 0;
+    call->place = (uint16_t)worker->held_count;
+    call->told = 0;
+    model->grants_due += call->granted;
+    worker->held[worker->held_count++] = (uint16_t)(call - model->calls);
+    worker->last_given = model->now;
+    if (call->attempts++ == 0) {
+        service->budget_least = earned(model, service->budget_least);
+        service->budget_most = earned(model, service->budget_most);
+    }
+    call->tried[call->attempts - 1].worker = worker->number;
+}
+
+struct model_call *model_given(struct model *model, const struct given *given)
+{
+    if (model->quiet)
+        history_fail("CALL was sent though the event must change nothing");
+    struct model_call *call = call_of_body(model, given->body, given->body_size);
+    check_call(model, call, given);
+    check_worker(model, call, given);
+    check_choice(model, call, given->worker);
+    check_id(model, given->worker_id);
+    if (call->phase == PHASE_WAITING)
+        model_unqueue(model, call);
+    if (call->phase == PHASE_LOST)
+        model_spend(model, call);
+    call->phase = PHASE_RUNNING;
+    call->unserved = false;
+    call->reasons = 0;
+    note_worker(model, call, given);
+    return call;
+}
