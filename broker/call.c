@@ -7,6 +7,7 @@
 
 #include "base/blob.h"
 #include "base/random.h"
+#include "broker/peer.h"
 
 enum {
     CHUNK_BITS = 10,
@@ -80,6 +81,10 @@ void call_table_put(struct call_table *table, struct call *call)
     assert(call->state != CALL_FREE);
     assert(!wheel_timer_is_set(&call->timer));
     kept_destroy(&call->kept);
+    if (call->is_oneway)
+        free(call->caller);
+    if (call->is_stream)
+        call->granted = 0;
     call_renew_id(call);
     call->state = CALL_FREE;
     call->attempts = 0;
@@ -120,6 +125,20 @@ uint32_t call_table_slots(const struct call_table *table)
 struct call *call_table_at(const struct call_table *table, uint32_t slot)
 {
     return &table->chunks[slot >> CHUNK_BITS][slot & (CHUNK_CALLS - 1)];
+}
+
+struct caller *caller_new(const struct peer *client)
+{
+    size_t name_size = client->name == NULL ? 0 : strlen(client->name);
+    struct caller *caller = malloc(sizeof *caller + name_size);
+    if (caller == NULL)
+        return NULL;
+    caller->session = client->number;
+    memcpy(caller->instance, client->instance, sizeof caller->instance);
+    caller->name_size = name_size;
+    if (name_size > 0)
+        memcpy(caller->name, client->name, name_size);
+    return caller;
 }
 
 struct kept *kept_new(const struct packet *packet, struct blob *attached)

@@ -39,6 +39,14 @@ struct kept {
     uint8_t data[];
 };
 
+/* Who made a call whose client it does not refer to. */
+struct caller {
+    uint64_t session;
+    uint8_t instance[METADATA_INSTANCE_SIZE];
+    size_t name_size;
+    char name[];
+};
+
 /* What every call touches comes first. Moments are in ms. */
 struct call {
     uint32_t slot;
@@ -71,6 +79,8 @@ struct call {
     uint64_t wait_until;   /* how long it waits for somebody to serve it; 0: not at all */
     uint64_t sign_at;      /* with `stall`: when its worker gave the last sign */
     struct map_node by_id; /* peer.by_id, if that is in use */
+    struct caller *caller; /* of a oneway call; else undefined */
+    uint32_t granted;      /* of a stream: in all, what its client granted after the CALL */
     struct call *next_free;
     struct metadata_attempt tried[CALL_ATTEMPTS_TOLD]; /* those that are over */
 };
@@ -108,6 +118,9 @@ struct call *call_table_find(const struct call_table *table, uint64_t id);
 /* All slots, free ones too, for what has to look at every call. */
 uint32_t call_table_slots(const struct call_table *table);
 struct call *call_table_at(const struct call_table *table, uint32_t slot);
+
+/* Notes who a client is; NULL when out of memory. */
+struct caller *caller_new(const struct peer *client);
 
 /* Copies what a request must be kept by; NULL when out of memory. */
 struct kept *kept_new(const struct packet *packet, struct blob *attached);

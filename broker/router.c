@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/random.h"
 #include "broker/router_calls.h"
@@ -190,14 +191,19 @@ static struct call *call_new(struct router *router, const struct arriving *arriv
     const struct packet *packet = arriving->packet;
     bool is_oneway = (packet->flags & PACKET_ONEWAY) != 0;
     struct peer *client = is_oneway ? &router->house : arriving->client;
-    struct call *call = call_table_take(&router->calls);
-    if (call == NULL)
+    struct caller *caller = is_oneway ? caller_new(arriving->client) : NULL;
+    struct call *call = is_oneway && caller == NULL ? NULL : call_table_take(&router->calls);
+    if (call == NULL) {
+        free(caller);
         return NULL;
+    }
     call->state = CALL_QUEUED;
     call->client = client;
     call->client_id = packet->id;
     call->encoding = packet->encoding;
     call->is_oneway = is_oneway;
+    if (is_oneway)
+        call->caller = caller;
     call->is_stream = (packet->flags & PACKET_STREAM) != 0 && !is_oneway;
     call->idempotent_by_client = (packet->flags & PACKET_IDEMPOTENT) != 0;
     call->idempotent = call->idempotent_by_client;

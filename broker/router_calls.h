@@ -31,7 +31,7 @@ bool call_place(struct router *router, struct call *call, const struct packet *p
 void call_place_again(struct router *router, struct call *call, const struct peer *except,
                       uint64_t now);
 
-/* May it wait although nobody serves it? */
+/* Does nobody offer its method, and may it wait until somebody does? */
 bool call_may_wait(const struct router *router, const struct call *call, uint64_t now);
 
 /* router_end.c: the one place where an outcome is sent ------------------------------------------- */
@@ -88,6 +88,9 @@ struct call *router_find_running(struct router *router, const struct peer *worke
 
 /* router_client.c: the call that a client named so; NULL if it is over. */
 struct call *router_find_named(struct router *router, struct peer *client, uint64_t client_id);
+
+/* Tells the worker that has the call of `parts` more. */
+void call_tell_grant(struct router *router, const struct call *call, uint32_t parts);
 
 /* Hashes what a client chose, keyed, so that it cannot choose a slow table. */
 uint64_t router_id_hash(const struct router *router, uint64_t id);

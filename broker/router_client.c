@@ -56,21 +56,28 @@ void router_cancel(struct router *router, struct peer *client, uint64_t client_i
                                 .counter = &router->counters->outcome_cancelled});
 }
 
+void call_tell_grant(struct router *router, const struct call *call, uint32_t parts)
+{
+    struct packet packet = {.command = PACKET_GRANT, .id = call_id(call), .timeout = parts};
+    router_send(router, call->worker, &packet, NULL);
+}
+
 void router_grant(struct router *router, struct peer *client, uint64_t client_id, uint32_t parts,
                   uint64_t now)
 {
     (void)now;
     struct call *call = router_find_named(router, client, client_id);
-    if (call == NULL || !call->is_stream || call->worker == NULL)
-        return; /* whoever gets it first is told the window by the metadata */
+    if (call == NULL || !call->is_stream)
+        return;
     uint32_t room = WINDOW_MAX - call->window;
     if (parts > room)
         parts = room;
     if (parts == 0)
         return;
     call->window += parts;
-    struct packet packet = {.command = PACKET_GRANT, .id = call_id(call), .timeout = parts};
-    router_send(router, call->worker, &packet, NULL);
+    call->granted += parts;
+    if (call->worker != NULL) /* else whoever is given it is told */
+        call_tell_grant(router, call, parts);
 }
 
 /* Given to somebody else after a loss: as long as that is a small part of all calls, so that workers

@@ -59,7 +59,7 @@ static void router_drop_queued(struct router *router, struct method *method, uin
     LIST_EACH(node, &queued) {
         call = CONTAINER_OF(node, struct call, place);
         list_remove(node);
-        if (method->provider_count == 0 && call_may_wait(router, call, now)) {
+        if (call_may_wait(router, call, now)) {
             call_wait_unserved(router, call);
         } else {
             struct outcome outcome = queued_outcome(router, call);

@@ -56,15 +56,25 @@ static void call_begin(struct router *router, struct call *call, const struct pr
     call_arm(router, call);
 }
 
+static struct metadata_caller caller_of(const struct call *call)
+{
+    const struct peer *client = call->client;
+    const struct caller *noted = call->is_oneway ? call->caller : NULL;
+    struct metadata_caller caller = {.session = noted == NULL ? client->number : noted->session};
+    memcpy(caller.instance, noted == NULL ? client->instance : noted->instance,
+           sizeof caller.instance);
+    if (noted != NULL)
+        caller.name = (struct bytes){.data = (const uint8_t *)noted->name, noted->name_size};
+    else if (client->name != NULL)
+        caller.name = bytes_of_text(client->name);
+    return caller;
+}
+
 /* Puts CALLER in front, unless that makes the metadata, or the bundle, too long. */
 static void add_caller(const struct call *call, struct packet *packet, uint8_t *space)
 {
-    const struct peer *client = call->client;
     struct metadata_writer writer = {.data = space, .capacity = PACKET_METADATA_MAX};
-    struct metadata_caller caller = {.session = client->number};
-    memcpy(caller.instance, client->instance, sizeof caller.instance);
-    if (client->name != NULL)
-        caller.name = bytes_of_text(client->name);
+    struct metadata_caller caller = caller_of(call);
     metadata_put_caller(&writer, &caller);
     metadata_put_all(&writer, packet->metadata);
     struct packet longer = *packet;
@@ -90,6 +100,8 @@ static void call_dispatch(struct router *router, struct call *call, const struct
         add_caller(call, &packet, space);
     router->counters->dispatched++;
     router_send(router, provider->export->worker, &packet, attached);
+    if (call->is_stream && call->granted > 0) /* while it waited, or to another worker */
+        call_tell_grant(router, call, call->granted);
 }
 
 /* The request as it was kept, with the time that is left. */
@@ -218,7 +230,8 @@ void call_place_again(struct router *router, struct call *call, const struct pee
 
 bool call_may_wait(const struct router *router, const struct call *call, uint64_t now)
 {
-    return now < call->wait_until || now < router->settle_until;
+    return call->method->provider_count == 0 &&
+           (now < call->wait_until || now < router->settle_until);
 }
 
 /* The provider entry of a worker that was found to offer the method. */

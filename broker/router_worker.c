@@ -84,11 +84,27 @@ static void call_move_on(struct router *router, struct call *call, const struct 
                                          : &router->counters->outcome_no_service});
 }
 
+/* The worker did what it must not: its call ends, and what still comes of it is dropped. */
+static void call_break(struct router *router, struct call *call, enum busbar_status status,
+                       const char *text)
+{
+    call_fail(router, call,
+              &(struct outcome){.status = status,
+                                .fate = BUSBAR_MAYBE_EXECUTED,
+                                .text = text,
+                                .counter = &router->counters->outcome_broken});
+}
+
 static void call_take_back(struct router *router, struct call *call, const struct packet *packet,
                            struct blob *attached, uint64_t now)
 {
     struct peer *worker = call->worker;
     call_take_from_worker(call, now);
+    if (call->is_streamed) { /* it had begun, and nobody else may begin anew */
+        call_break(router, call, BUSBAR_APP_ERROR,
+                   "its worker gave the call back after a part of its result");
+        return;
+    }
     call_forget_attempt(call);
     if (call->kept != NULL || call_keep_returned(call, packet, attached, router->limits.body_limit))
         call_move_on(router, call, worker, now);
@@ -114,17 +130,6 @@ void router_return(struct router *router, struct peer *worker, const struct pack
         call_take_back(router, call, packet, attached, now);
     if (abandoned || worker->load == 0) /* nothing else would make it be looked at again */
         router_serve(router, worker, now);
-}
-
-/* The worker did what it must not: its call ends, and what still comes of it is dropped. */
-static void call_break(struct router *router, struct call *call, enum busbar_status status,
-                       const char *text)
-{
-    call_fail(router, call,
-              &(struct outcome){.status = status,
-                                .fate = BUSBAR_MAYBE_EXECUTED,
-                                .text = text,
-                                .counter = &router->counters->outcome_broken});
 }
 
 void router_part(struct router *router, struct peer *worker, const struct packet *packet,
