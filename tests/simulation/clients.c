@@ -13,7 +13,6 @@ static void add_wishes(struct world *world, struct request *request)
     request->oneway = one_in(world, 10);
     request->stream = one_in(world, 6);
     request->item = one_in(world, 8);
-    request->caller = one_in(world, 300);
     if (one_in(world, 8))
         request->hops = (uint8_t)pick(world, 50);
     if (one_in(world, 2))

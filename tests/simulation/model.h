@@ -49,8 +49,7 @@ struct request {
     bool idempotent;
     bool oneway;
     bool stream;
-    bool caller; /* forges who calls */
-    bool item;   /* has an item of the application */
+    bool item; /* has an item of the application */
     uint64_t client_id;
     uint64_t session; /* number of the client's session */
     uint32_t timeout;
@@ -160,6 +159,7 @@ struct model_service {
     uint64_t answered[METHODS]; /* when there was a reply last */
     uint64_t budget_least;      /* hundredths of repetitions that may be left … */
     uint64_t budget_most;
+    uint64_t losing; /* calls that may be repeated, of the worker that is just lost */
 };
 
 struct model {
@@ -279,6 +279,7 @@ void model_end(struct model *model, struct model_call *call);     /* it is over 
 void model_outcome(struct model *model, struct model_call *call); /* nobody waits any more */
 void model_unqueue(struct model *model, struct model_call *call);
 void model_lose(struct model *model, struct model_call *call);
+void model_spend_all(struct model *model);
 uint32_t model_free_workers(const struct model *model);
 /* A call that was lost with its worker goes on. */
 void model_spend(struct model *model, const struct model_call *call);

@@ -107,7 +107,7 @@ static uint64_t door_reasons(const struct model *model, const struct model_call 
     uint64_t reasons = 0;
     if (model->draining)
         reasons |= bit(BUSBAR_DRAINING);
-    if (asked->timeout == UINT32_MAX || asked->caller || !named)
+    if (asked->timeout == UINT32_MAX || !named)
         reasons |= bit(BUSBAR_BAD_REQUEST);
     if (asked->timeout == 0)
         reasons |= bit(BUSBAR_EXPIRED);
@@ -201,6 +201,7 @@ void model_die(struct model *model, uint8_t peer)
         model_deregister(model, peer, service);
     while (dead->held_count > 0)
         model_lose(model, &model->calls[dead->held[0]]);
+    model_spend_all(model);
     dead->alive = false;
 }
 

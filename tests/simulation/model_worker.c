@@ -148,11 +148,12 @@ void model_return(struct model *model, uint16_t index, bool whole)
         model_end(model, call);
         return;
     }
-    call->attempts--;
-    if (!whole && (!call->idempotent || call->streamed))
+    if (!call->streamed)
+        call->attempts--;
+    if (call->streamed) /* it had begun */
+        call->reasons = bit(BUSBAR_APP_ERROR);
+    else if (!whole && !call->idempotent)
         call->reasons = bit(BUSBAR_BUSY);
-    else if (call->streamed)
-        call->reasons = bit(BUSBAR_WORKER_LOST) | bit(BUSBAR_APP_ERROR);
     else if (model_servers(model, &call->asked) == 0 && model_is_offered(model, &call->asked))
         call->reasons = bit(BUSBAR_DRAINING);
     else if (model_servers(model, &call->asked) == 0 && !model_is_patient(model, call))
@@ -202,20 +203,6 @@ void model_progress(struct model *model, uint16_t index, const struct expected *
         call->stall_at = model->now + call->stall;
 }
 
-/* May the retry budget of its service be used up? */
-static bool is_spent(const struct model *model, const struct model_call *call)
-{
-    return model->limits.retry_reserve != 0 &&
-           model->services[call->asked.service].budget_least < BUDGET;
-}
-
-/* It may be repeated once more; how much is left at most is known when it was. */
-static void spend_least(struct model *model, const struct model_call *call)
-{
-    struct model_service *service = &model->services[call->asked.service];
-    service->budget_least = service->budget_least >= BUDGET ? service->budget_least - BUDGET : 0;
-}
-
 /* A call whose worker is gone: by whose word may it be given to another? */
 void model_lose(struct model *model, struct model_call *call)
 {
@@ -232,9 +219,23 @@ void model_lose(struct model *model, struct model_call *call)
     else if (poisoned)
         call->reasons = bit(BUSBAR_POISONED);
     loosen_or_end(model, call, PHASE_LOST);
-    if (call->phase != PHASE_LOST || call->must_end)
-        return;
-    if (is_spent(model, call))
-        call->reasons |= bit(BUSBAR_WORKER_LOST);
-    spend_least(model, call);
+    if (call->phase == PHASE_LOST && !call->must_end)
+        model->services[call->asked.service].losing++;
+}
+
+/* May the retry budgets be used up before all are repeated that may be? Which are is not foreseen. */
+void model_spend_all(struct model *model)
+{
+    for (uint32_t i = 0; i < model->loose_count && model->limits.retry_reserve != 0; i++) {
+        struct model_call *call = &model->calls[model->loose[i]];
+        const struct model_service *service = &model->services[call->asked.service];
+        if (call->phase == PHASE_LOST && service->budget_least < service->losing * BUDGET)
+            call->reasons |= bit(BUSBAR_WORKER_LOST);
+    }
+    for (unsigned i = 0; i < SERVICES; i++) {
+        struct model_service *service = &model->services[i];
+        uint64_t spent = service->losing * BUDGET;
+        service->budget_least = service->budget_least > spent ? service->budget_least - spent : 0;
+        service->losing = 0;
+    }
 }

@@ -47,7 +47,7 @@ static struct packet packet_of(const struct model_call *call, struct space *spac
 
 struct packet world_asked(const struct model_call *call, struct space *space)
 {
-    struct packet packet = packet_of(call, space, call->asked.caller);
+    struct packet packet = packet_of(call, space, false);
     packet.command = PACKET_CALL;
     packet.id = call->asked.client_id;
     packet.timeout = call->asked.timeout;
