@@ -259,15 +259,32 @@ static void broker_tell_all(struct broker *broker, enum packet_command command)
                      &(struct packet){.command = (uint8_t)command}, NULL);
 }
 
-static void broker_drain(struct broker *broker)
+/* GOAWAY comes before the refusals, so that a client which reads one knows where not to try again. */
+static void broker_begin_drain(struct broker *broker)
 {
-    uint64_t end = clock_ms() + broker->settings.drain;
-    int linger = GOODBYE_MS;
-    broker_log(broker, BROKER_LOG_INFO, "broker_draining", "calls=%zu sessions=%zu",
-               broker->router.calls.count, broker->sessions.by_id.count);
     broker->router.draining = true;
     broker->stopping = false;
     broker_tell_all(broker, PACKET_GOAWAY);
+    size_t refused = router_drop_waiting(&broker->router, false);
+    broker_log(broker, BROKER_LOG_INFO, "broker_draining", "calls=%zu refused=%zu sessions=%zu",
+               broker->router.calls.count, refused, broker->sessions.by_id.count);
+}
+
+static void broker_end_drain(struct broker *broker)
+{
+    int linger = GOODBYE_MS;
+    size_t refused = router_drop_waiting(&broker->router, true);
+    broker_log(broker, BROKER_LOG_INFO, "broker_drained", "calls=%zu refused=%zu",
+               broker->router.calls.count, refused);
+    broker_tell_all(broker, PACKET_BYE);
+    sessions_flush(broker);
+    (void)zmq_setsockopt(broker->socket, ZMQ_LINGER, &linger, sizeof linger);
+}
+
+static void broker_drain(struct broker *broker)
+{
+    uint64_t end = clock_ms() + broker->settings.drain;
+    broker_begin_drain(broker);
     for (;;) {
         bool more = broker_turn(broker);
         if ((!more && broker->router.calls.count == 0) || clock_ms() >= end || broker->stopping)
@@ -277,10 +294,7 @@ static void broker_drain(struct broker *broker)
         else
             broker_wait(broker);
     }
-    router_drop_waiting(&broker->router);
-    broker_tell_all(broker, PACKET_BYE);
-    sessions_flush(broker);
-    (void)zmq_setsockopt(broker->socket, ZMQ_LINGER, &linger, sizeof linger);
+    broker_end_drain(broker);
 }
 
 enum busbar_status broker_run(struct broker *broker)

@@ -234,6 +234,17 @@ static void builtin_fail(struct broker *broker, struct session *session, uint64_
                  NULL);
 }
 
+/* To a oneway call, whose client wants to know no more than that it was taken. */
+static void builtin_accept(struct broker *broker, struct session *session, uint64_t id)
+{
+    session_send(broker, session,
+                 &(struct packet){.command = PACKET_REPLY,
+                                  .flags = PACKET_ONEWAY,
+                                  .id = id,
+                                  .fate = BUSBAR_MAYBE_EXECUTED},
+                 NULL);
+}
+
 static bool builtin_reply(struct broker *broker, struct session *session, uint64_t id,
                           const struct busbar_value *value)
 {
@@ -296,7 +307,9 @@ static void builtin_answer(struct question *question, struct session *session,
         return;
     }
     answer = METHODS[at].answer(question);
-    if (!builtin_reply(question->broker, session, packet->id, answer))
+    if (answer != NULL && packet->flags & PACKET_ONEWAY)
+        builtin_accept(question->broker, session, packet->id);
+    else if (!builtin_reply(question->broker, session, packet->id, answer))
         builtin_fail(question->broker, session, packet->id, question);
 }
 

@@ -133,8 +133,12 @@ struct router_drained {
 enum busbar_status router_drain(struct router *router, struct bytes service, uint64_t worker,
                                 bool drain, struct router_drained *ret, uint64_t now);
 
-/* The broker ends: calls that wait end as DRAINING, not executed. */
-void router_drop_waiting(struct router *router);
+/*
+ * The broker ends: calls that wait end as DRAINING, not executed, so that their clients take them
+ * elsewhere. Oneway calls have nobody who would: they end so only if `accepted` too are to. Returns
+ * how many ended.
+ */
+size_t router_drop_waiting(struct router *router, bool accepted);
 
 /* Time has passed: deadlines, and workers that may be given more again. */
 void router_expire(struct router *router, uint64_t now);

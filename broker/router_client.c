@@ -144,17 +144,21 @@ static void peer_drop_calls(struct router *router, struct peer *client)
         map_fini(&client->by_id);
 }
 
-void router_drop_waiting(struct router *router)
+size_t router_drop_waiting(struct router *router, bool accepted)
 {
+    size_t dropped = 0;
     for (uint32_t slot = 0; slot < call_table_slots(&router->calls); slot++) {
         struct call *call = call_table_at(&router->calls, slot);
-        if (call->state == CALL_QUEUED)
-            call_fail(router, call,
-                      &(struct outcome){.status = BUSBAR_DRAINING,
-                                        .fate = call_fate(call),
-                                        .text = "the broker stopped before a worker was free",
-                                        .counter = &router->counters->outcome_draining});
+        if (call->state != CALL_QUEUED || (call->is_oneway && !accepted))
+            continue;
+        dropped++;
+        call_fail(router, call,
+                  &(struct outcome){.status = BUSBAR_DRAINING,
+                                    .fate = call_fate(call),
+                                    .text = "the broker stopped before a worker was free",
+                                    .counter = &router->counters->outcome_draining});
     }
+    return dropped;
 }
 
 void router_peer_fini(struct router *router, struct peer *peer, uint64_t now)

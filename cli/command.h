@@ -27,6 +27,7 @@ int command_broker(struct cli *cli, int argc, char **argv);
 int command_call(struct cli *cli, int argc, char **argv);
 int command_check(struct cli *cli, int argc, char **argv);
 int command_describe(struct cli *cli, int argc, char **argv);
+int command_drain(struct cli *cli, int argc, char **argv);
 int command_serve(struct cli *cli, int argc, char **argv);
 int command_services(struct cli *cli, int argc, char **argv);
 int command_stats(struct cli *cli, int argc, char **argv);

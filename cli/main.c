@@ -21,6 +21,7 @@ static const struct command commands[] = {
     {"services", "list the services on the bus", command_services},
     {"describe", "show the methods of a service", command_describe},
     {"stats", "show the counters of the broker", command_stats},
+    {"drain", "let workers of a service finish, and give them no more calls", command_drain},
     {"worker", "host the services that a file exports", command_worker},
     {"serve", "make a service of any program", command_serve},
     {"bench", "measure calls per second and latency", command_bench},

@@ -12,8 +12,8 @@ const char fuzz_subject[] = "the reading of bundles";
 struct fuzz_seed fuzz_seed_at(size_t index)
 {
     static const char *const FILES[] = {
-        "tests/vectors/sessions.txt", "tests/vectors/registry.txt",  "tests/vectors/calls.txt",
-        "tests/vectors/bundles.txt",  "tests/vectors/malformed.txt",
+        "tests/vectors/sessions.txt", "tests/vectors/registry.txt", "tests/vectors/calls.txt",
+        "tests/vectors/kinds.txt",    "tests/vectors/bundles.txt",  "tests/vectors/malformed.txt",
     };
     return seeds_at(FILES, ARRAY_SIZE(FILES), index);
 }

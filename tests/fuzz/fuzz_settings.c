@@ -20,6 +20,7 @@ struct fuzz_seed fuzz_seed_at(size_t index)
         "bind: [tcp://127.0.0.1:1, {endpoint: \"inproc://a\"}]\nallow_plaintext: true\n",
         "heartbeat: {interval: 500ms, liveness: 3}\nqueue:\n  calls: 1000\n  bytes: 64 MiB\n",
         "body_limit: 1 MiB\noutbox_bytes: 4 MiB\nretained_bytes: 0\nattempts: 3\n",
+        "services: {a: {balance: random}, \"b*\": {queue: {bytes: 1 KiB, age: 5s}}, '*': {}}\n",
         "session_limit: 100\nlog: {level: debug} # a comment\n",
         "a: &x [1, 2]\nb: *x\n? c\n: !!str d\n--- \n...\n",
         "log: {level: [a, {b: c}], level: info}\nunknown: >\n  folded\n  text\n",

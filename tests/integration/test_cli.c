@@ -18,8 +18,8 @@ static struct kit_process *start_worker(struct kit *kit)
 
 static void version_and_help_go_to_stdout(void **state)
 {
-    static const char *const commands[] = {"call",  "services", "describe", "stats",
-                                           "serve", "bench",    "broker",   "check"};
+    static const char *const commands[] = {"call",  "services", "describe", "stats", "serve",
+                                           "bench", "broker",   "check",    "drain"};
     KIT_CONTAINS(kit_run(*state, "busbar", "help", NULL)->out, "Commands:");
     KIT_CONTAINS(kit_run(*state, "busbar", "help", "stats", NULL)->out, "Usage: busbar stats");
     struct kit_process *busbar = kit_run(*state, "busbar", "--version", NULL);

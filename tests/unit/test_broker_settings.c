@@ -77,7 +77,16 @@ static void the_defaults_are_those_of_the_header(void **state)
     assert_int_equal(settings.queue_bytes, 256 << 20);
     assert_int_equal(settings.outbox_bytes, 64 << 20);
     assert_int_equal(settings.retained_bytes, 64 << 20);
+    assert_int_equal(settings.queue_age, 0);
+    assert_int_equal(settings.client_calls, 1000000);
     assert_int_equal(settings.attempts, 3);
+    assert_int_equal(settings.retry_budget, 10);
+    assert_int_equal(settings.retry_reserve, 1000);
+    assert_int_equal(settings.waiting_calls, 10000);
+    assert_int_equal(settings.settle, 2000);
+    assert_int_equal(settings.hops, 32);
+    assert_int_equal(settings.drain, 5000);
+    assert_int_equal(settings.rule_count, 0);
     assert_int_equal(settings.session_limit, 0);
     assert_string_equal(settings.log_level, "info");
 }
@@ -89,8 +98,10 @@ static void every_key_is_read(void **state)
     load_good(&settings, (struct broker_settings_input){0},
               "version: 1\nbind:\n- ipc:///tmp/x\n- endpoint: tcp://0.0.0.0:*\n- inproc://y\n"
               "allow_plaintext: true\nbody_limit: 1 KiB\nheartbeat: {interval: 20ms, liveness: 2}\n"
-              "queue: {calls: 7, bytes: 64 KiB}\noutbox_bytes: 65 KiB\nretained_bytes: 0\n"
-              "attempts: 1\nsession_limit: 9\nlog: {level: debug}\n");
+              "queue: {calls: 7, bytes: 64 KiB, age: 3s}\noutbox_bytes: 65 KiB\nretained_bytes: 0\n"
+              "client_calls: 8\nattempts: 1\nretry: {budget: 0, reserve: 5}\n"
+              "wait: {calls: 0, settle: 0}\nhops: 1\ndrain: 6s\nsession_limit: 9\n"
+              "log: {level: debug}\n");
     assert_int_equal(settings.bind_count, 3);
     assert_string_equal(settings.binds[0].endpoint, "ipc:///tmp/x");
     assert_string_equal(settings.binds[1].endpoint, "tcp://0.0.0.0:*");
@@ -103,9 +114,48 @@ static void every_key_is_read(void **state)
     assert_int_equal(settings.queue_bytes, 65536);
     assert_int_equal(settings.outbox_bytes, 65 * 1024);
     assert_int_equal(settings.retained_bytes, 0);
+    assert_int_equal(settings.queue_age, 3000);
+    assert_int_equal(settings.client_calls, 8);
     assert_int_equal(settings.attempts, 1);
+    assert_int_equal(settings.retry_budget, 0);
+    assert_int_equal(settings.retry_reserve, 5);
+    assert_int_equal(settings.waiting_calls, 0);
+    assert_int_equal(settings.settle, 0);
+    assert_int_equal(settings.hops, 1);
+    assert_int_equal(settings.drain, 6000);
     assert_int_equal(settings.session_limit, 9);
     assert_string_equal(settings.log_level, "debug");
+}
+
+static void rules_of_services_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct service_rule rule;
+    } expected[] = {
+        {"a.b", {.balance = BALANCE_STICKY}},
+        {"c*", {.queue_calls = 2, .queue_bytes = 3 << 10, .queue_age = 4000}},
+        {"*", {.balance = BALANCE_LEAST_LOADED, .queue_age = 5}},
+        {"d", {.balance = BALANCE_UNSET}},
+        {"e", {.balance = BALANCE_RANDOM}},
+        {"e*", {.balance = BALANCE_ROUND_ROBIN}},
+    };
+    CLEANUP(broker_settings_fini) struct broker_settings settings;
+    load_good(&settings, (struct broker_settings_input){0},
+              "services:\n  a.b: {balance: sticky}\n"
+              "  c*: {queue: {calls: 2, bytes: 3 KiB, age: 4s}}\n"
+              "  \"*\": {balance: least_loaded, queue: {age: 5ms}}\n  d: {balance: default}\n"
+              "  e: {balance: random}\n  e*: {balance: round_robin}\n");
+    assert_int_equal(settings.rule_count, ARRAY_SIZE(expected));
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+        const struct service_rule *rule = &settings.rules[i];
+        assert_string_equal(rule->name, expected[i].name);
+        assert_int_equal(rule->balance, expected[i].rule.balance);
+        assert_int_equal(rule->queue_calls, expected[i].rule.queue_calls);
+        assert_int_equal(rule->queue_bytes, expected[i].rule.queue_bytes);
+        assert_int_equal(rule->queue_age, expected[i].rule.queue_age);
+    }
 }
 
 static void a_dump_reads_back_as_the_same(void **state)
@@ -114,6 +164,7 @@ static void a_dump_reads_back_as_the_same(void **state)
     static const char *const texts[] = {
         "",
         "bind: ['ipc:///tmp/a b', 'ipc://\"x\"#', \"ipc:///\\u00fc\\u202e\"]",
+        "services: {'*': {}, a-b: {balance: sticky, queue: {age: 1s}}, b*: {queue: {bytes: 1}}}",
         "body_limit: 1025\noutbox_bytes: 66561\nheartbeat: {interval: 1001}",
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -309,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_those_of_the_header),
         cmocka_unit_test(every_key_is_read),
+        cmocka_unit_test(rules_of_services_are_read),
         cmocka_unit_test(a_dump_reads_back_as_the_same),
         cmocka_unit_test(the_annotated_file_has_every_key_with_its_default),
         cmocka_unit_test(the_command_line_comes_before_the_file),

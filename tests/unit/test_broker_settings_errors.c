@@ -19,6 +19,7 @@
 #define HOST "tcp://HOST:PORT with an address, the name of an interface or * as the host"
 #define SIZE "a size like 64 KiB or 16 MiB, from 1 KiB to 1 GiB"
 #define INTERVAL "a time like 500ms or 2s, from 10ms to 1h"
+#define PATTERN "the name of a service, or the beginning of some and a '*'"
 #define OPEN                                                                                       \
     ", and without encryption; bind a loopback address such as 127.0.0.1, or set "                 \
     "allow_plaintext: true"
@@ -160,9 +161,42 @@ static const struct {
      "1:13: outbox_bytes must be at least 65600 KiB (body_limit + 64 KiB), not 64 MiB"},
     {TEXT("outbox_bytes: 63 KiB\n"), "1:15: outbox_bytes must be a size like 64 KiB or 16 MiB, "
                                      "from 64 KiB to 1024 GiB, not \"63 KiB\""},
-    {TEXT("version: 3\nattempts: 0\nnope: 1\nlog: {level: x}\n"),
+    {TEXT("retry: {budget: 101, reserve: -1}\n"),
+     "1:17: retry.budget must be a whole number from 0 to 100, not \"101\"\n1:31: retry.reserve "
+     "must "
+     "be a whole number from 0 to 1000000, not \"-1\""},
+    {TEXT("retry: 10\n"), "1:8: retry must be a map of KEY: VALUE, not \"10\""},
+    {TEXT("client_calls: 0\n"),
+     "1:15: client_calls must be a whole number from 1 to 16000000, not \"0\""},
+    {TEXT("queue: {age: 25h}\n"),
+     "1:14: queue.age must be a time like 500ms or 2s, from 0 to 24h, not \"25h\""},
+    {TEXT("wait: {calls: all, settle: soon}\n"),
+     "1:15: wait.calls must be a whole number from 0 to 16000000, not \"all\"\n1:28: wait.settle "
+     "must "
+     "be a time like 500ms or 2s, from 0 to 1h, not \"soon\""},
+    {TEXT("hops: 255\n"), "1:7: hops must be a whole number from 1 to 254, not \"255\""},
+    {TEXT("drain: {timeout: 5s}\n"),
+     "1:8: drain must be a time like 500ms or 2s, from 0 to 24h, not a map"},
+    {TEXT("services: [a]\n"), "1:11: services must be a map of KEY: VALUE, not a list"},
+    {TEXT("services:\n  a: sticky\n"),
+     "2:6: services.a must be a map of KEY: VALUE, not \"sticky\""},
+    {TEXT("services:\n  a: {balance: fair}\n"),
+     "2:16: services.a.balance must be default, least_loaded, round_robin, random or sticky, not "
+     "\"fair\""},
+    {TEXT("services:\n  a: {weight: 1}\n"),
+     "2:7: unknown key \"weight\" in services.a; known are balance, queue"},
+    {TEXT("services:\n  a: {queue: {calls: x}}\n"),
+     "2:22: services.a.queue.calls must be a whole number from 0 to 100000000, not \"x\""},
+    {TEXT("services:\n  a b: {}\n  '**': {}\n  -a*: {}\n  '': {}\n"),
+     "2:3: the key \"a b\" in services must be " PATTERN
+     "\n3:3: the key \"**\" in services must be " PATTERN
+     "\n4:3: the key \"-a*\" in services must be " PATTERN
+     "\n5:3: the key \"\" in services must be " PATTERN},
+    {TEXT("services:\n  a: {}\n  a: {}\n"),
+     "3:3: duplicate key \"a\"; it is already on line 2, keep one of them"},
+    {TEXT("version: 3\nattempts: 0\nnobody: 1\nlog: {level: x}\n"),
      "1:10: version must be 1, not \"3\"\n2:11: attempts must be a whole number from 1 to 3, not "
-     "\"0\"\n3:1: unknown key \"nope\" in the file; known are " KNOWN
+     "\"0\"\n3:1: unknown key \"nobody\" in the file; known are " KNOWN
      "\n4:14: log.level must be error, warning, info or debug, not \"x\""},
 };
 

@@ -48,8 +48,8 @@ static void vectors_in_the_document_are_those_of_the_files(void **state)
 {
     (void)state;
     static const char *const FILES[] = {
-        "tests/vectors/sessions.txt", "tests/vectors/registry.txt",  "tests/vectors/calls.txt",
-        "tests/vectors/bundles.txt",  "tests/vectors/malformed.txt",
+        "tests/vectors/sessions.txt", "tests/vectors/registry.txt", "tests/vectors/calls.txt",
+        "tests/vectors/kinds.txt",    "tests/vectors/bundles.txt",  "tests/vectors/malformed.txt",
     };
     CLEANUP(vectors_fini) struct vector_list files = {0};
     CLEANUP(vectors_fini) struct vector_list shown = {0};

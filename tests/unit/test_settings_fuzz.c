@@ -27,6 +27,7 @@ static const char *const seeds[] = {
     "attempts: 3\nsession_limit: 0\nlog:\n  # comment\n  level: info\n",
     "bind: \"ipc://\\u00fc\\x41\\\"\\\\ \\n\"\nlog: {level: 'debug'}\n",
     "bind: [tcp://localhost:*, 'ipc://@a', \"inproc://b\", tcp://[::1]:1]\nattempts: 1\n",
+    "services: {a: {balance: sticky}, 'b*': {queue: {calls: 1, age: 2s}}}\nretry: {budget: 0}\n",
     "? attempts\n: 2\nbind: |\n  ipc://x\nlog: {level: >-\n  info}\n--- &a *a !!t\n...\n",
 };
 

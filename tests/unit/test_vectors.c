@@ -13,8 +13,8 @@
 #include "protocol/session.h"
 
 static const char *const WIRE_FILES[] = {
-    "tests/vectors/sessions.txt", "tests/vectors/registry.txt",  "tests/vectors/calls.txt",
-    "tests/vectors/bundles.txt",  "tests/vectors/malformed.txt",
+    "tests/vectors/sessions.txt", "tests/vectors/registry.txt", "tests/vectors/calls.txt",
+    "tests/vectors/kinds.txt",    "tests/vectors/bundles.txt",  "tests/vectors/malformed.txt",
 };
 
 /* What one `packet` part of a vector says. */
