@@ -17,7 +17,7 @@ const char *bus_endpoint(const struct cli *cli)
 
 int bus_refuse_endpoint(const struct cli *cli)
 {
-    report("%s must be tcp://HOST:PORT or ipc://PATH, or several with commas, not \"%s\"",
+    report("%s must be tcp://HOST:PORT or ipc://PATH, not \"%s\"",
            cli->broker != NULL ? "--broker" : "BUSBAR_BROKER", bus_endpoint(cli));
     return EXIT_CLASS_USAGE;
 }
