@@ -8,8 +8,8 @@
 
 #include "cli/arguments.h"
 #include "cli/bus.h"
+#include "cli/call_print.h"
 #include "cli/file.h"
-#include "cli/json.h"
 #include "cli/report.h"
 
 /* More than this is not read into memory, whatever the broker's limit is. */
@@ -21,10 +21,19 @@ struct request {
     struct arguments arguments;
     uint32_t timeout_ms;
     const char *body; /* a file, "-" or NULL */
+    const char *key;
+    uint32_t wait_ms;
+    struct option_pairs meta;
     bool json;
     bool string;
     bool raw;
+    bool stream;
+    bool progress;
+    bool oneway;
+    bool idempotent;
     uint64_t deadline; /* ms */
+    struct print_form form;
+    int code; /* of printing parts */
 };
 
 static uint64_t now_ms(void)
@@ -137,43 +146,46 @@ static int body_from_file(struct busbar_body *ret, const char *path)
     return 0;
 }
 
-static int print_raw(const struct busbar_reply *reply)
+/* A part is printed as it comes; what goes wrong is told once, and the rest is not printed. */
+static void print_part(struct busbar_reply **part, void *context)
 {
-    const char *data = busbar_reply_data(reply);
-    size_t size = busbar_reply_size(reply);
-    if (size > 0)
-        fwrite(data, 1, size, stdout);
-    if (isatty(STDOUT_FILENO) && (size == 0 || data[size - 1] != '\n'))
-        putchar('\n');
-    return report_output();
+    struct request *request = context;
+    if (request->code == EXIT_CLASS_SUCCESS)
+        request->code = print_reply(*part, &request->form);
 }
 
-static int print_value(const struct busbar_reply *reply, bool raw)
+/* After parts an empty body is no further result. */
+static int print_result(struct request *request, const struct busbar_reply *reply)
 {
-    CLEANUP(busbar_value_destroy) struct busbar_value *value = NULL;
-    if (busbar_reply_value(reply, &value) != BUSBAR_OK)
-        return report_status(BUSBAR_BAD_REQUEST, BUSBAR_EXECUTED,
-                             "the result is not well-formed MessagePack");
-    if (raw && busbar_value_type(value) == BUSBAR_STRING) {
-        size_t size;
-        const char *text = busbar_value_data(value, &size);
-        fwrite(text, 1, size, stdout);
-        putchar('\n');
-        return report_output();
-    }
-    char *text = json_from_value(value, isatty(STDOUT_FILENO) ? JSON_TEXT_INDENT : 0);
-    if (text == NULL)
-        return report_no_memory();
-    puts(text);
-    free(text);
-    return report_output();
+    bool is_end = request->form.lines && busbar_reply_size(reply) == 0;
+    if (request->code != EXIT_CLASS_SUCCESS || request->oneway || is_end)
+        return request->code;
+    return print_reply(reply, &request->form);
+}
+
+static unsigned flags_of(const struct request *request)
+{
+    return (request->stream ? BUSBAR_STREAM : 0u) | (request->oneway ? BUSBAR_ONEWAY : 0u) |
+           (request->idempotent ? BUSBAR_IDEMPOTENT : 0u);
 }
 
 static int run(const struct cli *cli, struct request *request)
 {
     CLEANUP(busbar_client_destroy) struct busbar_client *client = NULL;
-    struct busbar_call call = {.service = request->service, .method = request->method};
+    struct busbar_call call = {
+        .service = request->service,
+        .method = request->method,
+        .flags = flags_of(request),
+        .wait_ms = request->wait_ms,
+        .key = request->key,
+        .metadata = request->meta.count > 0 ? request->meta.words : NULL,
+        .part = request->stream ? print_part : NULL,
+        .progress = request->progress ? print_progress : NULL,
+        .context = request,
+    };
     request->deadline = now_ms() + request->timeout_ms;
+    request->form = (struct print_form){
+        .bytes = request->body != NULL, .raw = request->raw, .lines = request->stream};
     int code = bus_connect(&client, cli, request->timeout_ms);
     if (code == 0)
         code = request->body != NULL ? body_from_file(&call.body, request->body)
@@ -186,10 +198,8 @@ static int run(const struct cli *cli, struct request *request)
     CLEANUP(busbar_reply_destroy) struct busbar_reply *reply = NULL;
     enum busbar_status status = busbar_client_call(client, &call, &reply);
     if (status != BUSBAR_OK)
-        return reply != NULL ? report_reply(reply) : report_client(status, client);
-    if (request->body != NULL || busbar_reply_encoding(reply) == BUSBAR_RAW)
-        return print_raw(reply);
-    return print_value(reply, request->raw);
+        return reply != NULL ? print_failure(reply) : report_client(status, client);
+    return print_result(request, reply);
 }
 
 static int check_request(const struct request *request)
@@ -202,19 +212,35 @@ static int check_request(const struct request *request)
         report("only one of --json, --string and --body can be");
         return EXIT_CLASS_USAGE;
     }
+    if (request->oneway && (request->stream || request->progress)) {
+        report("with --oneway nothing comes back, so there is no --stream and no --progress");
+        return EXIT_CLASS_USAGE;
+    }
     return 0;
 }
 
 int command_call(struct cli *cli, int argc, char **argv)
 {
-    struct request request = {.timeout_ms = BUSBAR_DEFAULT_TIMEOUT_MS};
+    struct request request = {0};
     const struct option_row rows[] = {
-        {"timeout", OPTION_TIME, &request.timeout_ms, "TIME", "deadline of the call; 5s", 0, 0},
+        {"timeout", OPTION_TIME, &request.timeout_ms, "TIME",
+         "deadline of the call; 5s, and --wait", 0, 0},
         {"body", OPTION_TEXT, &request.body, "FILE", "send a file's bytes (-: stdin), print bytes",
          0, 0},
         {"json", OPTION_FLAG, &request.json, NULL, "each ARG is JSON", 0, 0},
         {"string", OPTION_FLAG, &request.string, NULL, "each ARG is a string", 0, 0},
         {"raw", OPTION_FLAG, &request.raw, NULL, "print a string as itself, not as JSON", 0, 0},
+        {"stream", OPTION_FLAG, &request.stream, NULL, "take the result in parts, print each", 0,
+         0},
+        {"progress", OPTION_FLAG, &request.progress, NULL, "print progress to stderr", 0, 0},
+        {"oneway", OPTION_FLAG, &request.oneway, NULL, "want no result, only that it is accepted",
+         0, 0},
+        {"idempotent", OPTION_FLAG, &request.idempotent, NULL, "may be executed twice", 0, 0},
+        {"wait", OPTION_TIME, &request.wait_ms, "TIME", "wait for a service that is not there", 0,
+         0},
+        {"key", OPTION_TEXT, &request.key, "KEY", "calls of one key go to one worker", 0, 0},
+        {"meta", OPTION_PAIR, &request.meta, "NAME=VALUE", "metadata for the handler; repeatable",
+         0, 0},
     };
     const struct options options = {
         .usage = "call [OPTION…] SERVICE METHOD [ARG…]",
@@ -234,6 +260,8 @@ int command_call(struct cli *cli, int argc, char **argv)
     request.method = request.arguments.items[1];
     request.arguments.items += 2;
     request.arguments.count -= 2;
+    if (request.timeout_ms == 0)
+        request.timeout_ms = BUSBAR_DEFAULT_TIMEOUT_MS + request.wait_ms;
     code = check_request(&request);
     return code != 0 ? code : run(cli, &request);
 }

@@ -31,13 +31,14 @@ static void parser_init(struct parser *parser, const struct options *options, st
     *parser = (struct parser){.options = options, .count = options->count + 2};
     for (size_t i = 0; i < options->count; i++)
         parser->rows[i] = options->rows[i];
-    parser->rows[options->count] = (struct option_row){"broker",
-                                                       OPTION_TEXT,
-                                                       &cli->broker,
-                                                       "ENDPOINT",
-                                                       "the broker, such as tcp://127.0.0.1:7766",
-                                                       0,
-                                                       0};
+    parser->rows[options->count] = (struct option_row){
+        "broker",
+        OPTION_TEXT,
+        &cli->broker,
+        "ENDPOINT",
+        "the broker, such as tcp://127.0.0.1:7766; several with commas between them",
+        0,
+        0};
     parser->rows[options->count + 1] = (struct option_row){
         "help", OPTION_FLAG, &parser->help, NULL, "this text", 0, 0};
     for (size_t i = 0; i < parser->count; i++) {
@@ -104,7 +105,26 @@ static bool read_time(const struct option_row *row, const char *text)
     return false;
 }
 
-static bool read_row(const struct option_row *row, const char *text)
+static bool read_pair(const struct option_row *row, char *text)
+{
+    struct option_pairs *pairs = row->target;
+    char *value = strchr(text, '=');
+    if (value == NULL || value == text) {
+        report("--%s takes NAME=VALUE, not \"%s\"", row->name, text);
+        return false;
+    }
+    if (pairs->count == OPTION_PAIRS_MAX) {
+        report("--%s can be given %d times", row->name, OPTION_PAIRS_MAX);
+        return false;
+    }
+    *value++ = '\0';
+    pairs->words[2 * pairs->count] = text;
+    pairs->words[2 * pairs->count + 1] = value;
+    pairs->count++;
+    return true;
+}
+
+static bool read_row(const struct option_row *row, char *text)
 {
     if (row->target == NULL)
         return false;
@@ -119,6 +139,8 @@ static bool read_row(const struct option_row *row, const char *text)
         return read_number(row, text);
     case OPTION_TIME:
         return read_time(row, text);
+    case OPTION_PAIR:
+        return read_pair(row, text);
     }
     return false;
 }

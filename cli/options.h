@@ -12,6 +12,17 @@ enum option_kind {
     OPTION_TEXT,   /* const char * */
     OPTION_NUMBER, /* uint64_t, within least and most */
     OPTION_TIME,   /* uint32_t, ms; written as 2, 0.5, 2s, 500ms or 1m */
+    OPTION_PAIR,   /* struct option_pairs; NAME=VALUE, may be given several times */
+};
+
+enum {
+    OPTION_PAIRS_MAX = 64,
+};
+
+/* The words of the command line, cut at their first `=`. */
+struct option_pairs {
+    const char *words[2 * OPTION_PAIRS_MAX + 1]; /* name, value, …, NULL */
+    size_t count;                                /* of pairs */
 };
 
 struct option_row {

@@ -12,7 +12,7 @@
     X(3, NOT_THERE, "nobody to call (NO_SERVICE, NO_METHOD, NO_MEMBERS)")                          \
     X(4, TRY_AGAIN, "not now (BUSY, EXPIRED, TIMEOUT, DRAINING)")                                  \
     X(5, LOST, "a worker or the broker was lost (WORKER_LOST, POISONED, BROKER_LOST)")             \
-    X(6, REFUSED, "refused (DENIED, CONFLICT, TOO_LARGE, RESULT_TOO_LARGE, UNSUPPORTED)")          \
+    X(6, REFUSED, "refused (DENIED, CONFLICT, TOO_LARGE, RESULT_TOO_LARGE, UNSUPPORTED, LOOP)")    \
     X(7, CANCELLED, "cancelled")                                                                   \
     X(70, INTERNAL, "an error of the system or of Busbar itself")                                  \
     X(126, NOT_EXECUTABLE, "a command was found but cannot be executed")                           \

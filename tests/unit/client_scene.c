@@ -60,3 +60,25 @@ void client_scene_open_session(struct client_scene *scene)
     assert_int_equal(busbar_client_wait(scene->client, 1000, &reply), BUSBAR_OK);
     busbar_reply_destroy(&reply);
 }
+
+struct busbar_reply *client_scene_take(struct client_scene *scene)
+{
+    struct busbar_reply *reply = NULL;
+    assert_int_equal(busbar_client_wait(scene->client, 3000, &reply), BUSBAR_OK);
+    return reply;
+}
+
+void client_scene_end(struct client_scene *scene, enum busbar_status status, enum busbar_fate fate)
+{
+    struct busbar_reply *reply = client_scene_take(scene);
+    assert_string_equal(busbar_status_name(busbar_reply_status(reply)), busbar_status_name(status));
+    assert_string_equal(busbar_fate_name(busbar_reply_fate(reply)), busbar_fate_name(fate));
+    assert_false(busbar_reply_is_part(reply));
+    busbar_reply_destroy(&reply);
+}
+
+struct packet client_scene_send(struct client_scene *scene, const struct busbar_call *call)
+{
+    (void)client_scene_start(scene, call);
+    return fake_broker_expect(&scene->broker, PACKET_CALL);
+}

@@ -32,4 +32,13 @@ uint64_t client_scene_start(struct client_scene *scene, const struct busbar_call
 /* Starts one call and answers its HELLO and itself, so that the session is up. */
 void client_scene_open_session(struct client_scene *scene);
 
+/* The next outcome or part for busbar_client_wait, which must come. */
+struct busbar_reply *client_scene_take(struct client_scene *scene);
+
+/* The next outcome, which must have this status and fate; it is destroyed. */
+void client_scene_end(struct client_scene *scene, enum busbar_status status, enum busbar_fate fate);
+
+/* Starts the call and returns what the broker got of it; the id is that of the packet. */
+struct packet client_scene_send(struct client_scene *scene, const struct busbar_call *call);
+
 #endif
