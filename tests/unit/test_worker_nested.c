@@ -182,10 +182,10 @@ static int set_up(void **test)
 static int tear_down(void **test)
 {
     struct state *state = *test;
-    busbar_object_destroy(&state->proxy);
     busbar_client_destroy(&state->client);
     busbar_worker_destroy(&state->outer);
     busbar_worker_destroy(&state->inner);
+    busbar_object_destroy(&state->proxy);
     bus_stop(&state->bus);
     free(state);
     return 0;

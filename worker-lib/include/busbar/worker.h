@@ -40,11 +40,12 @@ typedef void busbar_worker_log_fn(void *context, const char *level, const char *
 /* All members may be 0 for the default; `reserved` must be. */
 struct busbar_worker_options {
     const char *broker;       /* endpoint, or several with commas between them: services are
-                                 registered with every one of them; default: $BUSBAR_BROKER, else
-                                 BUSBAR_DEFAULT_BROKER */
-    uint32_t threads;         /* handlers that run at once; default 1; BUSBAR_INLINE for none */
-    uint32_t credit;          /* calls taken at once; default: adapted to the measured handler time,
-                              so that about a millisecond of work waits here */
+                                 registered with every one of them (not with BUSBAR_INLINE);
+                                 default: $BUSBAR_BROKER, else BUSBAR_DEFAULT_BROKER */
+    uint32_t threads;         /* handlers that run at once, whatever broker their requests are from;
+                                 default 1; BUSBAR_INLINE for none */
+    uint32_t credit;          /* calls taken at once from each broker; default: adapted to the
+                              measured handler time, so that about a millisecond of work waits here */
     uint32_t stop_timeout_ms; /* how long _stop waits for handlers that run; default 10000 */
     busbar_worker_log_fn *log;
     void *log_context;
@@ -138,7 +139,9 @@ enum busbar_status busbar_worker_start(struct busbar_worker *worker)
 enum busbar_status busbar_worker_wait(struct busbar_worker *worker, uint32_t timeout_ms)
     __attribute__((warn_unused_result));
 
-/* Waits until every service is registered with the broker; TIMEOUT, or the refusal's status. */
+/* Waits until every service is registered with the broker; TIMEOUT, or the refusal's status. Of
+ * several brokers those that cannot be reached, or take no services at present, are not waited for
+ * once another one has them. */
 enum busbar_status busbar_worker_wait_ready(struct busbar_worker *worker, uint32_t timeout_ms)
     __attribute__((warn_unused_result));
 
