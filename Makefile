@@ -279,6 +279,16 @@ $(INTEGRATION_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(EMBED) $(TEST_LIBS))
 
+# Faults on real processes: each program is one scenario, here in its short form; tests/soak/run.sh
+# runs the long ones.
+FAULT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/faults/test_*.c))
+FAULT_KIT := $(filter-out tests/faults/test_%,$(wildcard tests/faults/*.c)) $(SOAK_KIT)
+
+$(FAULT_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(FAULT_KIT)) $(PUBLIC_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)
+	$(QUIET)$(call link,$(LIBRARY_LIBS))
+
 # Fuzz drivers, here with inputs that are the same in each run; tests/fuzz/fuzz.h is their entry.
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_KIT := tests/fuzz/main.c tests/fuzz/seeds.c tests/unit/vectors.c
@@ -293,8 +303,8 @@ include tests/simulation/rules.mk
 
 .PHONY: tests
 tests: ## builds the test programs
-tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) \
-	$(PLAIN_LIBRARIES) examples
+tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(INTEGRATION_TESTS) $(FAULT_TESTS) \
+	$(TEST_PROGRAMS) $(PLAIN_LIBRARIES) examples
 
 .PHONY: test
 test: all tests ## runs every test; ends with `N passed, N failed`
@@ -302,7 +312,7 @@ test: all tests ## runs every test; ends with `N passed, N failed`
 		CC='$(CC)' CFLAGS=$(call quote,$(CFLAGS)) CPPFLAGS=$(call quote,$(CPPFLAGS)) \
 		LDFLAGS=$(call quote,$(LDFLAGS)) \
 		tests/run-tests.sh $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(SHELL_TESTS) \
-		$(INTEGRATION_TESTS)
+		$(INTEGRATION_TESTS) $(FAULT_TESTS)
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
@@ -348,14 +358,14 @@ bench: all $(BENCHES) ## side by side with ZeroMQ's own proxy
 	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh
 
 .PHONY: soak
-soak: all $(BENCHES) $(SOAKS) $(SIMULATION) ## the promised bounds, and a long run with faults
+soak: all $(BENCHES) $(SOAKS) $(FAULT_TESTS) $(SIMULATION) ## the promised bounds, and a long run with faults
 	@BUSBAR_BUILD=$(abspath $(BUILD)) tests/soak/run.sh
 
 # Form -------------------------------------------------------------------------------------------
 
 C_FILES = $(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) $(addsuffix /include/busbar,$(ROOMS)) \
 	examples examples/* bench \
-	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak simulation))))
+	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak simulation faults))))
 
 .PHONY: lint
 lint: ## clang-format, clang-tidy and cppcheck, all without a complaint
