@@ -80,6 +80,8 @@ void call_table_put(struct call_table *table, struct call *call)
 {
     assert(call->state != CALL_FREE);
     assert(!wheel_timer_is_set(&call->timer));
+    free(call->tried);
+    call->tried = NULL;
     kept_destroy(&call->kept);
     if (call->is_oneway)
         free(call->caller);

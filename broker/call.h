@@ -82,7 +82,7 @@ struct call {
     struct caller *caller; /* of a oneway call; else undefined */
     uint32_t granted;      /* of a stream: in all, what its client granted after the CALL */
     struct call *next_free;
-    struct metadata_attempt tried[CALL_ATTEMPTS_TOLD]; /* those that are over */
+    struct metadata_attempt *tried; /* those that were lost; NULL if none was, or without memory */
 };
 
 struct call_table {

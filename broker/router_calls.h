@@ -67,9 +67,12 @@ void call_refuse_busy(struct router *router, struct call *call);
 /* When to try a service again that has no room: how long its queue will take, 10 to 5000 ms. */
 uint32_t method_retry_after(const struct method *method);
 
-/* Takes the call from the worker that has it, to go on without: the attempt is noted, and nothing
- * that this worker still says of it counts. */
-void call_take_from_worker(struct call *call, uint64_t now);
+/* Takes the call from the worker that has it, to go on without: nothing that this worker still says
+ * of it counts. */
+void call_take_from_worker(struct call *call);
+
+/* Before it is taken from a worker that is lost: errors tell of it. */
+void call_note_attempt(struct call *call, uint64_t now);
 
 /* Takes back the attempt that was made last, because it was none. */
 void call_forget_attempt(struct call *call);

@@ -110,7 +110,8 @@ static void call_lose_worker(struct router *router, struct call *call, uint64_t 
         call_free(router, call);
         return;
     }
-    call_take_from_worker(call, now);
+    call_note_attempt(call, now);
+    call_take_from_worker(call);
     if (!call->idempotent || call->is_streamed) {
         call_lose(router, call, "its worker was lost before it answered");
     } else if (poisoned) {

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/blob.h"
 #include "protocol/worker_error.h"
@@ -53,12 +54,16 @@ void router_refuse(struct router *router, struct peer *client, uint64_t id,
 /* The attempts so far; the last is the one that ends now, if a worker has the call. */
 static size_t attempts_of(const struct call *call, uint64_t now, struct metadata_attempt *attempts)
 {
-    size_t count = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts : CALL_ATTEMPTS_TOLD;
+    size_t count = call->attempts - (call->worker != NULL);
+    if (count >= CALL_ATTEMPTS_TOLD)
+        count = CALL_ATTEMPTS_TOLD - 1;
+    if (call->tried == NULL)
+        count = 0;
     for (size_t i = 0; i < count; i++)
         attempts[i] = call->tried[i];
     if (call->worker != NULL)
-        attempts[count - 1] = (struct metadata_attempt){
-            .worker = call->worker->number, .ms = (uint32_t)(now - call->dispatched_at)};
+        attempts[count++] = (struct metadata_attempt){.worker = call->worker->number,
+                                                      .ms = (uint32_t)(now - call->dispatched_at)};
     return count;
 }
 
@@ -120,13 +125,20 @@ static void call_leave_worker(struct call *call)
     call->worker = NULL;
 }
 
-void call_take_from_worker(struct call *call, uint64_t now)
+void call_take_from_worker(struct call *call)
 {
-    size_t last = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts : CALL_ATTEMPTS_TOLD;
-    call->tried[last - 1] = (struct metadata_attempt){.worker = call->worker->number,
-                                                      .ms = (uint32_t)(now - call->dispatched_at)};
     call_leave_worker(call);
     call_renew_id(call);
+}
+
+void call_note_attempt(struct call *call, uint64_t now)
+{
+    size_t at = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts - 1u : CALL_ATTEMPTS_TOLD - 2u;
+    if (call->tried == NULL)
+        call->tried = calloc(CALL_ATTEMPTS_TOLD, sizeof *call->tried);
+    if (call->tried != NULL)
+        call->tried[at] = (struct metadata_attempt){.worker = call->worker->number,
+                                                    .ms = (uint32_t)(now - call->dispatched_at)};
 }
 
 void call_forget_attempt(struct call *call)

@@ -99,7 +99,7 @@ static void call_take_back(struct router *router, struct call *call, const struc
                            struct blob *attached, uint64_t now)
 {
     struct peer *worker = call->worker;
-    call_take_from_worker(call, now);
+    call_take_from_worker(call);
     if (call->is_streamed) { /* it had begun, and nobody else may begin anew */
         call_break(router, call, BUSBAR_APP_ERROR,
                    "its worker gave the call back after a part of its result");
