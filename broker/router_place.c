@@ -8,10 +8,6 @@
 #include "broker/balance.h"
 #include "protocol/metadata.h"
 
-enum {
-    NEEDED_FRESH_MS = 1000, /* how long what calls needed is believed without another answer */
-};
-
 /* Notes whose call the worker is given, and paces it if a light client meets a flood there. */
 static void worker_pace(struct router *router, struct peer *worker, const struct peer *client)
 {
@@ -277,26 +273,21 @@ static const struct provider *method_provider(const struct method *method,
     return NULL;
 }
 
-/*
- * A call that will be too late has waited in vain, and the next one would too if a worker spent its
- * time on it: under overload that would be all of them. What calls have needed is only believed as
- * long as it is fresh, so that a wrong estimate ends by itself.
- */
+/* A call that will be too late has waited in vain, and the next one would too if a worker spent its
+ * time on it: under overload that would be all of them. */
 static bool call_is_hopeless(const struct call *call, uint64_t now)
 {
-    const struct method *method = call->method;
-    uint64_t left = call->deadline - now;
-    return call->attempts == 0 && now < method->answered_at + NEEDED_FRESH_MS &&
-           left * METHOD_NEEDED_UNIT < 2 * (uint64_t)method->needed + METHOD_NEEDED_UNIT;
+    return call->attempts == 0 && call->deadline - now < tempo_need(&call->method->tempo);
 }
 
-static void call_end_hopeless(struct router *router, struct call *call)
+static void call_end_hopeless(struct router *router, struct call *call, uint64_t now)
 {
     struct outcome outcome = {.status = BUSBAR_EXPIRED,
                               .text = "too little time was left when a worker was free",
                               .counter = &router->counters->outcome_expired,
                               .retry_after = method_retry_after(call->method)};
     router->counters->hopeless++;
+    tempo_doubt(&call->method->tempo, now);
     call_fail(router, call, &outcome);
 }
 
@@ -309,7 +300,7 @@ static bool export_serve_one(struct router *router, struct export *export, uint6
     if (now >= call->deadline)
         call_pass_deadline(router, call);
     else if (call_is_hopeless(call, now))
-        call_end_hopeless(router, call);
+        call_end_hopeless(router, call, now);
     else
         call_dispatch_kept(router, call, method_provider(call->method, export), now);
     return true;

@@ -166,8 +166,8 @@ static void goodput_holds_at_twice_and_ten_times_the_capacity(void **state)
         uint64_t queue_calls;
         unsigned jitter;
     } CASES[] = {
-        {4, 100000, 0},  {8, 100000, 0}, {64, 100000, 0}, {4, 100000, 10},
-        {8, 100000, 10}, {64, 1000, 10}, {200, 1000, 10}, {8, 100, 10},
+        {4, 100000, 0}, {8, 100000, 0},  {64, 100000, 0}, {4, 100000, 10}, {8, 100000, 10},
+        {64, 1000, 10}, {200, 1000, 10}, {8, 100, 10},    {4, 1000, 20},   {4, 1000, 40},
     };
     struct shop *shop = calloc(1, sizeof *shop);
     (void)state;
