@@ -96,6 +96,7 @@ void call_table_put(struct call_table *table, struct call *call)
     call->is_stream = false;
     call->is_streamed = false;
     call->is_waiting = false;
+    call->is_given = false;
     call->window = 0;
     call->wait_until = 0;
     call->stall = 0;

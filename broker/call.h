@@ -59,6 +59,7 @@ struct call {
     bool is_stream;   /* its client takes parts */
     bool is_streamed; /* and has been sent one: nobody else may begin anew */
     bool is_waiting;  /* counted in router.waiting */
+    bool is_given;    /* it was with a worker before, returned by it or not */
     uint32_t window;  /* parts that its worker may still send */
     uint32_t stall;   /* how long its worker may give no sign of working on it; 0: for ever */
     uint64_t generation;

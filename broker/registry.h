@@ -13,6 +13,7 @@
 #include "base/map.h"
 #include "base/siphash.h"
 #include "broker/rules.h"
+#include "broker/tempo.h"
 #include "protocol/packet.h"
 #include "protocol/registration.h"
 
@@ -27,10 +28,6 @@ struct provider {
     bool idempotent;
 };
 
-enum {
-    METHOD_NEEDED_UNIT = 16,
-};
-
 /* Lives while a worker offers it or a call refers to it. */
 struct method {
     struct map_node by_name;
@@ -40,9 +37,8 @@ struct method {
     struct provider *providers;
     size_t provider_count;
     size_t draining_count; /* of those: gets no calls */
-    size_t next;     /* where the search for the least loaded worker starts: equals take turns */
-    uint32_t needed; /* ms / METHOD_NEEDED_UNIT from dispatch to answer, lately, rather too few */
-    uint64_t answered_at; /* ms: when that was learnt last */
+    size_t next; /* where the search for the least loaded worker starts: equals take turns */
+    struct tempo tempo;
     uint8_t service_size;
     uint8_t method_size;
     char names[]; /* service, method, without NUL */

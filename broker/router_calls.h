@@ -31,6 +31,9 @@ bool call_place(struct router *router, struct call *call, const struct packet *p
 void call_place_again(struct router *router, struct call *call, const struct peer *except,
                       uint64_t now);
 
+/* Counts a call among those that wait for somebody to serve them; false if too many do. */
+bool call_begin_waiting(struct router *router, struct call *call);
+
 /* Does nobody offer its method, and may it wait until somebody does? */
 bool call_may_wait(const struct router *router, const struct call *call, uint64_t now);
 
@@ -100,6 +103,9 @@ uint64_t router_id_hash(const struct router *router, uint64_t id);
 
 /* router_time.c: sets the timer to the next moment that matters for the call. */
 void call_arm(struct router *router, struct call *call);
+
+/* Ends a call as EXPIRED, or as TIMEOUT if a worker has it or was lost with it. */
+void call_pass_deadline(struct router *router, struct call *call);
 
 /* router_exports.c: takes an export out and ends the calls that waited for it alone. */
 void router_remove_export(struct router *router, struct export *export, uint64_t now);

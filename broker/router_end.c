@@ -211,9 +211,9 @@ uint32_t method_retry_after(const struct method *method)
 {
     const struct service *service = method->service;
     uint64_t at_once = service->running == 0 ? 1 : service->running;
-    if (method->needed == 0)
+    if (method->tempo.mean == 0)
         return RETRY_AFTER_UNKNOWN_MS;
-    uint64_t wait = (uint64_t)service->queued * method->needed / METHOD_NEEDED_UNIT / at_once;
+    uint64_t wait = (uint64_t)service->queued * method->tempo.mean / TEMPO_UNIT / at_once;
     if (wait < RETRY_AFTER_LEAST_MS)
         return RETRY_AFTER_LEAST_MS;
     return wait > RETRY_AFTER_MOST_MS ? RETRY_AFTER_MOST_MS : (uint32_t)wait;
@@ -230,23 +230,12 @@ static void translate_error(const struct call *call, struct packet *packet)
     packet->flags = (uint8_t)(PACKET_BY_WORKER | (packet->flags & PACKET_BY_HANDLER));
 }
 
-/* Rather too little: it follows what is less at once, and what is more slowly. */
-static void method_learn(struct method *method, uint64_t took, uint64_t now)
-{
-    uint64_t sample = (took < UINT16_MAX ? took : UINT16_MAX) * METHOD_NEEDED_UNIT;
-    if (sample < method->needed || now >= method->answered_at + RETRY_AFTER_MOST_MS)
-        method->needed = (uint32_t)(method->needed + sample) / 2;
-    else
-        method->needed += (uint32_t)(sample - method->needed) / 16;
-    method->answered_at = now;
-}
-
 void call_answer(struct router *router, struct call *call, struct packet packet,
                  struct blob *attached, uint64_t now)
 {
     bool is_reply = packet.command == PACKET_REPLY;
     if (is_reply)
-        method_learn(call->method, now - call->dispatched_at, now);
+        tempo_note(&call->method->tempo, now - call->dispatched_at, now);
     if (call->state == CALL_ABANDONED) {
         router->counters->late_replies++;
         call_free(router, call);

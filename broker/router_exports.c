@@ -33,16 +33,10 @@ static struct outcome queued_outcome(const struct router *router, const struct c
 
 static void call_wait_unserved(struct router *router, struct call *call)
 {
-    if (!backlog_add(&router->backlog, call)) {
+    if (call_begin_waiting(router, call) && backlog_add(&router->backlog, call))
+        call_arm(router, call);
+    else
         call_refuse_busy(router, call);
-        return;
-    }
-    if (!call->is_waiting) {
-        call->is_waiting = true;
-        router->waiting++;
-        router->counters->waited++;
-    }
-    call_arm(router, call);
 }
 
 /* Calls that wait for a method which nobody can be given any more: those that may, go on waiting. */

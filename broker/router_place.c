@@ -4,12 +4,9 @@
 #include <string.h>
 
 #include "base/blob.h"
+#include "base/cleanup.h"
 #include "broker/balance.h"
 #include "protocol/metadata.h"
-
-enum {
-    NEEDED_FRESH_MS = 1000, /* how long what calls needed is believed without another answer */
-};
 
 /* Notes whose call the worker is given, and paces it if a light client meets a flood there. */
 static void worker_pace(struct router *router, struct peer *worker, const struct peer *client)
@@ -43,8 +40,10 @@ static void call_begin(struct router *router, struct call *call, const struct pr
     call->dispatched_at = now;
     if (call->stall != 0)
         call->sign_at = now;
-    if (call->attempts++ == 0)
+    call->attempts++;
+    if (!call->is_given) /* else one that is returned again and again would fill the budget */
         budget_earn(router, call->method->service);
+    call->is_given = true;
     if (call->is_waiting) {
         call->is_waiting = false;
         router->waiting--;
@@ -70,8 +69,12 @@ static struct metadata_caller caller_of(const struct call *call)
     return caller;
 }
 
-/* Puts CALLER in front, unless that makes the metadata, or the bundle, too long. */
-static void add_caller(const struct call *call, struct packet *packet, uint8_t *space)
+/*
+ * Puts CALLER in front, unless that makes the metadata too long. A body that fits no bundle beside it
+ * is attached, as `copy`: else clients could hide who they are behind it.
+ */
+static void add_caller(const struct call *call, struct packet *packet, uint8_t *space,
+                       struct blob **copy)
 {
     struct metadata_writer writer = {.data = space, .capacity = PACKET_METADATA_MAX};
     struct metadata_caller caller = caller_of(call);
@@ -79,8 +82,15 @@ static void add_caller(const struct call *call, struct packet *packet, uint8_t *
     metadata_put_all(&writer, packet->metadata);
     struct packet longer = *packet;
     longer.metadata = metadata_written(&writer);
-    if (!writer.full && BUNDLE_HEADER_SIZE + packet_size(&longer) <= BUNDLE_SIZE_MAX)
-        *packet = longer;
+    if (writer.full)
+        return;
+    if (BUNDLE_HEADER_SIZE + packet_size(&longer) > BUNDLE_SIZE_MAX) {
+        *copy = blob_copy(packet->body.data, packet->body.size);
+        if (*copy == NULL)
+            return;
+        longer.flags |= PACKET_ATTACHED;
+    }
+    *packet = longer;
 }
 
 /* Gives the call to the worker; `packet` holds metadata and body. */
@@ -88,6 +98,7 @@ static void call_dispatch(struct router *router, struct call *call, const struct
                           struct packet packet, struct blob *attached)
 {
     uint8_t space[PACKET_METADATA_MAX];
+    CLEANUP(blob_unref) struct blob *copy = NULL;
     packet.command = PACKET_CALL;
     packet.id = call_id(call);
     packet.flags = (uint8_t)((call->idempotent ? PACKET_IDEMPOTENT : 0) |
@@ -97,9 +108,9 @@ static void call_dispatch(struct router *router, struct call *call, const struct
     packet.status = 0;
     packet.fate = 0;
     if (provider->export->registration.caller)
-        add_caller(call, &packet, space);
+        add_caller(call, &packet, space, &copy);
     router->counters->dispatched++;
-    router_send(router, provider->export->worker, &packet, attached);
+    router_send(router, provider->export->worker, &packet, copy != NULL ? copy : attached);
     if (call->is_stream && call->granted > 0) /* while it waited, or to another worker */
         call_tell_grant(router, call, call->granted);
 }
@@ -164,17 +175,26 @@ static bool backlog_has_room(const struct router *router, const struct call *cal
            may_keep(router, call);
 }
 
+bool call_begin_waiting(struct router *router, struct call *call)
+{
+    if (call->is_waiting)
+        return true;
+    if (router->waiting >= router->limits.waiting_calls)
+        return false;
+    call->is_waiting = true;
+    router->waiting++;
+    router->counters->waited++;
+    return true;
+}
+
 static bool call_enqueue(struct router *router, struct call *call, uint64_t now)
 {
     call->state = CALL_QUEUED;
     call->queued_at = now;
+    if (call->method->provider_count == 0 && !call_begin_waiting(router, call))
+        return false;
     if (!backlog_add(&router->backlog, call))
         return false;
-    if (call->method->provider_count == 0 && !call->is_waiting) {
-        call->is_waiting = true;
-        router->waiting++;
-        router->counters->waited++;
-    }
     router->counters->queued++;
     call_arm(router, call);
     return true;
@@ -209,6 +229,10 @@ bool call_place(struct router *router, struct call *call, const struct packet *p
 void call_place_again(struct router *router, struct call *call, const struct peer *except,
                       uint64_t now)
 {
+    if (now >= call->deadline) {
+        call_pass_deadline(router, call);
+        return;
+    }
     struct bytes metadata = {.data = call->kept->data, .size = call->kept->metadata_size};
     const struct provider *provider = balance_pick(call->method,
                                                    &(struct pick){.except = except,
@@ -220,6 +244,10 @@ void call_place_again(struct router *router, struct call *call, const struct pee
         return;
     }
     call->state = CALL_QUEUED;
+    if (call->method->provider_count == 0 && !call_begin_waiting(router, call)) {
+        call_refuse_busy(router, call);
+        return;
+    }
     call->queued_at = now;
     call->stall = 0;
     if (!backlog_add_first(&router->backlog, call))
@@ -245,26 +273,21 @@ static const struct provider *method_provider(const struct method *method,
     return NULL;
 }
 
-/*
- * A call that will be too late has waited in vain, and the next one would too if a worker spent its
- * time on it: under overload that would be all of them. What calls have needed is only believed as
- * long as it is fresh, so that a wrong estimate ends by itself.
- */
+/* A call that will be too late has waited in vain, and the next one would too if a worker spent its
+ * time on it: under overload that would be all of them. */
 static bool call_is_hopeless(const struct call *call, uint64_t now)
 {
-    const struct method *method = call->method;
-    uint64_t left = call->deadline > now ? call->deadline - now : 0;
-    return call->attempts == 0 && now < method->answered_at + NEEDED_FRESH_MS &&
-           left * METHOD_NEEDED_UNIT < 2 * (uint64_t)method->needed + METHOD_NEEDED_UNIT;
+    return call->attempts == 0 && call->deadline - now < tempo_need(&call->method->tempo);
 }
 
-static void call_end_hopeless(struct router *router, struct call *call)
+static void call_end_hopeless(struct router *router, struct call *call, uint64_t now)
 {
     struct outcome outcome = {.status = BUSBAR_EXPIRED,
                               .text = "too little time was left when a worker was free",
                               .counter = &router->counters->outcome_expired,
                               .retry_after = method_retry_after(call->method)};
     router->counters->hopeless++;
+    tempo_doubt(&call->method->tempo, now);
     call_fail(router, call, &outcome);
 }
 
@@ -274,8 +297,10 @@ static bool export_serve_one(struct router *router, struct export *export, uint6
     struct call *call = backlog_take(&router->backlog, export);
     if (call == NULL)
         return false;
-    if (call_is_hopeless(call, now))
-        call_end_hopeless(router, call);
+    if (now >= call->deadline)
+        call_pass_deadline(router, call);
+    else if (call_is_hopeless(call, now))
+        call_end_hopeless(router, call, now);
     else
         call_dispatch_kept(router, call, method_provider(call->method, export), now);
     return true;

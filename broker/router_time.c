@@ -54,7 +54,7 @@ void call_arm(struct router *router, struct call *call)
     wheel_set(&router->wheel, &call->timer, due);
 }
 
-static void call_pass_deadline(struct router *router, struct call *call)
+void call_pass_deadline(struct router *router, struct call *call)
 {
     struct outcome outcome = {.status = BUSBAR_EXPIRED,
                               .fate = call_fate(call),

@@ -85,6 +85,7 @@ struct model_call {
     uint8_t worker;
     uint8_t attempts; /* times given and not returned */
     bool idempotent;  /* as the worker that has it was told */
+    bool was_given;   /* returned since or not */
     bool house;       /* oneway and accepted: the broker's own */
     bool streamed;    /* a part of it was passed on */
     bool unserved;    /* waited for somebody to serve it */
@@ -288,6 +289,7 @@ uint32_t model_servers(const struct model *model, const struct request *asked);
 /* Is it offered at all, and may it wait until it is? */
 bool model_is_offered(const struct model *model, const struct request *asked);
 bool model_is_patient(const struct model *model, const struct model_call *call);
+uint64_t model_crowd(const struct model *model, const struct model_call *call);
 bool model_may_be_hopeless(const struct model *model, const struct model_call *call);
 
 #endif

@@ -152,10 +152,12 @@ static void note_worker(struct model *model, struct model_call *call, const stru
     model->grants_due += call->granted;
     worker->held[worker->held_count++] = (uint16_t)(call - model->calls);
     worker->last_given = model->now;
-    if (call->attempts++ == 0) {
+    call->attempts++;
+    if (!call->was_given) {
         service->budget_least = earned(model, service->budget_least);
         service->budget_most = earned(model, service->budget_most);
     }
+    call->was_given = true;
     call->tried[call->attempts - 1].worker = worker->number;
 }
 

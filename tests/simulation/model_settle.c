@@ -32,6 +32,8 @@ static bool is_overdue(const struct model *model, const struct model_call *call)
 static bool may_be_over(const struct model *model, const struct model_call *call)
 {
     const struct model_limits *limits = &model->limits;
+    if (call->unserved && model_crowd(model, call) >= limits->waiting_calls)
+        return true;
     return model_may_be_hopeless(model, call) ||
            (limits->queue_age != 0 && model->now >= call->queued_at + limits->queue_age);
 }

@@ -42,6 +42,29 @@ void model_told_grant(struct model *model, uint8_t worker, uint64_t worker_id, u
     model->grants_due -= parts;
 }
 
+/* How many other calls may wait for what nobody serves, or do so since this event? */
+uint64_t model_crowd(const struct model *model, const struct model_call *call)
+{
+    uint64_t crowd = 0;
+    for (uint32_t i = 0; i < model->live_count; i++) {
+        const struct model_call *other = &model->calls[model->live[i]];
+        bool placeless = other->phase == PHASE_WAITING || other->phase == PHASE_RETURNED ||
+                         other->phase == PHASE_LOST;
+        crowd += other != call && placeless &&
+                 (other->unserved || !model_is_offered(model, &other->asked));
+    }
+    return crowd;
+}
+
+/* Does it begin to wait for what nobody serves, and may there be too many already? */
+static bool may_be_crowded_out(const struct model *model, const struct model_call *call)
+{
+    bool placeless = call->phase == PHASE_WAITING || call->phase == PHASE_RETURNED ||
+                     call->phase == PHASE_LOST;
+    return placeless && !call->unserved && !model_is_offered(model, &call->asked) &&
+           model_is_patient(model, call) && model_crowd(model, call) >= model->limits.waiting_calls;
+}
+
 /* May a queue or an account be full? */
 static bool may_be_busy(const struct model *model, const struct model_call *call)
 {
@@ -94,6 +117,8 @@ static uint64_t call_reasons(const struct model *model, const struct model_call 
     uint64_t reasons = call->reasons;
     if (status == BUSBAR_BUSY && call->phase == PHASE_DOOR && call->asked.service < SERVICES &&
         call->asked.method < METHODS && may_be_busy(model, call))
+        reasons |= bit(BUSBAR_BUSY);
+    if (status == BUSBAR_BUSY && may_be_crowded_out(model, call))
         reasons |= bit(BUSBAR_BUSY);
     if (call->must_end && call->phase != PHASE_LOST)
         return reasons;

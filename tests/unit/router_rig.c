@@ -7,7 +7,18 @@
 #include <string.h>
 #include <cmocka.h>
 
+static const struct router_limits STANDARD = {.body_limit = 1024,
+                                              .queue_calls = 100,
+                                              .queue_bytes = 100000,
+                                              .retained_bytes = 100000,
+                                              .attempts = 3};
+
 struct rig rig;
+struct router_limits rig_limits = {.body_limit = 1024,
+                                   .queue_calls = 100,
+                                   .queue_bytes = 100000,
+                                   .retained_bytes = 100000,
+                                   .attempts = 3};
 struct peer client;
 struct peer other;
 struct peer worker;
@@ -19,7 +30,9 @@ static void rig_send(void *context, struct peer *to, const struct packet *packet
                      struct blob *attached)
 {
     (void)context;
-    (void)attached;
+    assert_ptr_not_equal(to, &rig.router.house);
+    assert_int_equal(attached != NULL, (packet->flags & PACKET_ATTACHED) != 0);
+    assert_true(packet_size(packet) <= BUNDLE_SIZE_MAX - BUNDLE_HEADER_SIZE);
     assert_true(rig.sent_count < RIG_SENT_MAX);
     struct sent *sent = &rig.sent[rig.sent_count++];
     size_t size = packet->body.size < RIG_BODY_MAX - 1 ? packet->body.size : RIG_BODY_MAX - 1;
@@ -28,19 +41,17 @@ static void rig_send(void *context, struct peer *to, const struct packet *packet
     if (size > 0)
         memcpy(sent->body, packet->body.data, size);
     sent->body[size] = '\0';
+    if (packet->metadata.size > 0 && packet->metadata.size <= RIG_METADATA_MAX)
+        memcpy(sent->metadata, packet->metadata.data, packet->metadata.size);
+    sent->packet.metadata.data = sent->metadata;
 }
 
 static void rig_init(void)
 {
-    struct router_limits limits = {.body_limit = 1024,
-                                   .queue_calls = 100,
-                                   .queue_bytes = 100000,
-                                   .retained_bytes = 100000,
-                                   .attempts = 3};
     struct router_sink sink = {.context = &rig, .send = rig_send};
     memset(&rig, 0, sizeof rig);
     rig.now = 1000;
-    assert_true(router_init(&rig.router, &limits, &sink, rig.now));
+    assert_true(router_init(&rig.router, &rig_limits, &sink, rig.now));
     rig.router.counters = &rig.counters;
 }
 
@@ -73,13 +84,17 @@ int scene_teardown(void **state)
         router_peer_fini(&rig.router, peers[i], rig.now);
     }
     rig_fini();
+    rig_limits = STANDARD;
     return 0;
 }
 
 enum busbar_status rig_export(struct peer *exporter, const char *service,
                               const char *const *methods)
 {
-    struct registration registration = {.version = strdup("1")};
+    struct registration registration = {.version = strdup("1"),
+                                        .weight = rig.words.weight,
+                                        .balance = rig.words.balance,
+                                        .caller = rig.words.caller};
     const char *reason;
     size_t count = 0;
     while (methods[count] != NULL)
@@ -92,6 +107,7 @@ enum busbar_status rig_export(struct peer *exporter, const char *service,
         registration.methods[i].name = strdup(methods[i] + (methods[i][0] == '!'));
         registration.methods[i].signature = strdup("");
         registration.methods[i].text = strdup("");
+        registration.methods[i].stall = rig.stall;
     }
     enum busbar_status status = router_register(&rig.router, exporter, bytes_of_text(service),
                                                 &registration, &reason);
@@ -105,15 +121,53 @@ void rig_call_with(struct peer *caller, const struct packet *packet)
     router_call(&rig.router, caller, packet, NULL, rig.now);
 }
 
+struct packet rig_request(uint64_t id, const char *service, const char *method)
+{
+    return (struct packet){.command = PACKET_CALL,
+                           .id = id,
+                           .timeout = RIG_TIMEOUT_MS,
+                           .service = bytes_of_text(service),
+                           .method = bytes_of_text(method),
+                           .body = bytes_of_text("request")};
+}
+
 void rig_call(struct peer *caller, uint64_t id, const char *service, const char *method)
 {
-    struct packet packet = {.command = PACKET_CALL,
-                            .id = id,
-                            .timeout = RIG_TIMEOUT_MS,
-                            .service = bytes_of_text(service),
-                            .method = bytes_of_text(method),
-                            .body = bytes_of_text("request")};
+    struct packet packet = rig_request(id, service, method);
     rig_call_with(caller, &packet);
+}
+
+void rig_error(struct peer *exporter, uint64_t id, enum busbar_status status)
+{
+    struct packet packet = {.command = PACKET_ERROR,
+                            .id = id,
+                            .status = (uint8_t)status,
+                            .fate = BUSBAR_NOT_EXECUTED,
+                            .body = bytes_of_text("why")};
+    router_reply(&rig.router, exporter, &packet, NULL, rig.now);
+}
+
+void rig_return(struct peer *exporter, const struct sent *call)
+{
+    struct packet packet = call->packet;
+    char body[RIG_BODY_MAX];
+    memcpy(body, call->body, sizeof body);
+    packet.command = PACKET_RETURN;
+    packet.flags = 0;
+    packet.body = bytes_of_text(body);
+    router_return(&rig.router, exporter, &packet, NULL, rig.now);
+}
+
+void rig_lose(struct peer *peer)
+{
+    router_peer_fini(&rig.router, peer, rig.now);
+    assert_true(router_peer_init(&rig.router, peer));
+}
+
+void rig_pass(uint64_t ms)
+{
+    rig.now += ms;
+    router_expire(&rig.router, rig.now);
 }
 
 void rig_reply(struct peer *exporter, uint64_t id, const char *body)

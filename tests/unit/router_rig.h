@@ -7,13 +7,15 @@
 enum {
     RIG_SENT_MAX = 4096,
     RIG_BODY_MAX = 64,
+    RIG_METADATA_MAX = 160,
     RIG_TIMEOUT_MS = 2000,
 };
 
 struct sent {
     struct peer *to;
-    struct packet packet; /* its runs are not kept */
+    struct packet packet; /* of its runs the metadata alone are kept, if they are short */
     char body[RIG_BODY_MAX];
+    uint8_t metadata[RIG_METADATA_MAX];
 };
 
 struct rig {
@@ -22,10 +24,13 @@ struct rig {
     struct sent sent[RIG_SENT_MAX];
     size_t sent_count;
     uint64_t now;
+    uint32_t stall;            /* of the methods that are exported next; so what follows */
+    struct registration words; /* weight, balance, caller */
 };
 
 /* The scene of a test: a router, and peers that have sessions; made anew for each. */
 extern struct rig rig;
+extern struct router_limits rig_limits; /* of the next scene; then they are as always again */
 extern struct peer client;
 extern struct peer other;
 extern struct peer worker;
@@ -41,6 +46,16 @@ enum busbar_status rig_export(struct peer *exporter, const char *service,
 void rig_call(struct peer *caller, uint64_t id, const char *service, const char *method);
 void rig_call_with(struct peer *caller, const struct packet *packet);
 void rig_reply(struct peer *exporter, uint64_t id, const char *body);
+
+/* A CALL of no metadata and no flags, for rig_call_with. */
+struct packet rig_request(uint64_t id, const char *service, const char *method);
+void rig_error(struct peer *exporter, uint64_t id, enum busbar_status status);
+/* Gives the call back that was sent to the worker, with its body. */
+void rig_return(struct peer *exporter, const struct sent *call);
+/* The session ends, and the peer begins another one. */
+void rig_lose(struct peer *peer);
+/* Time passes. */
+void rig_pass(uint64_t ms);
 
 /* What was sent last of a command to a peer, NULL if nothing was. */
 const struct sent *rig_last(const struct peer *to, uint8_t command);

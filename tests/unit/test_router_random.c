@@ -15,6 +15,14 @@ enum {
     EVENTS = 400000,
 };
 
+/* Rules and registrations say one policy or the other. */
+static char name_beta[] = "beta";
+static char name_g[] = "g*";
+static const struct service_rule RULES[] = {
+    {.name = name_beta, .balance = BALANCE_ROUND_ROBIN, .queue_age = 4},
+    {.name = name_g, .queue_calls = 3, .queue_bytes = 500},
+};
+
 /* What the test knows of a peer, by itself. */
 struct model_peer {
     struct peer peer;
@@ -58,12 +66,22 @@ static void model_outcome(struct model *model, struct model_peer *client, uint64
     model->outcomes++;
 }
 
+static bool model_holds(const struct model_peer *peer, uint64_t id)
+{
+    for (size_t i = 0; i < peer->held_count; i++) {
+        if (peer->held[i] == id)
+            return true;
+    }
+    return false;
+}
+
 static void model_send(void *context, struct peer *to, const struct packet *packet,
                        struct blob *attached)
 {
     struct model *model = context;
     struct model_peer *peer = CONTAINER_OF(to, struct model_peer, peer);
     (void)attached;
+    assert_ptr_not_equal(to, &model->router.house);
     switch (packet->command) {
     case PACKET_CALL:
         assert_true(peer->held_count < peer->credit);
@@ -74,8 +92,13 @@ static void model_send(void *context, struct peer *to, const struct packet *pack
     case PACKET_ERROR:
         model_outcome(model, peer, packet->id);
         break;
+    case PACKET_PART:
+    case PACKET_PROGRESS:
+        assert_int_equal(peer->open[packet->id], 1);
+        break;
     default:
-        assert_int_equal(packet->command, PACKET_CANCEL);
+        assert_true(packet->command == PACKET_CANCEL || packet->command == PACKET_GRANT);
+        assert_true(model_holds(peer, packet->id));
         break;
     }
 }
@@ -89,7 +112,10 @@ static struct bytes service_name(size_t service)
 static void do_register(struct model *model, struct model_peer *peer)
 {
     static const char *const METHODS[] = {"one", "two", "three"};
-    struct registration registration = {.version = strdup("")};
+    struct registration registration = {.version = strdup(""),
+                                        .weight = (uint32_t)pick(model, 300),
+                                        .balance = (enum balance)pick(model, BALANCE_COUNT),
+                                        .caller = pick(model, 4) == 0};
     const char *reason;
     size_t first = pick(model, 3);
     size_t count = 1 + pick(model, 3 - first);
@@ -99,6 +125,7 @@ static void do_register(struct model *model, struct model_peer *peer)
         registration.methods[i] = (struct registration_method){.name = strdup(METHODS[first + i]),
                                                                .signature = strdup(""),
                                                                .text = strdup(""),
+                                                               .stall = (uint32_t)pick(model, 20),
                                                                .idempotent = pick(model, 2)};
     if (router_register(&model->router, &peer->peer, service_name(pick(model, SERVICES)),
                         &registration, &reason) == BUSBAR_OK)
@@ -118,7 +145,17 @@ static void do_call(struct model *model, struct model_peer *peer)
     uint64_t id = peer->next_id++;
     if (peer->open[id])
         return;
+    uint8_t metadata[32];
+    struct metadata_writer writer = {.data = metadata, .capacity = sizeof metadata};
+    if (pick(model, 4) == 0) {
+        metadata_put_number(&writer, METADATA_WAIT, 4, pick(model, 30));
+        metadata_put_number(&writer, METADATA_KEY, 1, pick(model, 8));
+        metadata_put_number(&writer, METADATA_WINDOW, 4, pick(model, 3));
+        metadata_put_number(&writer, METADATA_HOPS, 1, pick(model, 36));
+    }
     struct packet packet = {.command = PACKET_CALL,
+                            .flags = (uint8_t)(pick(model, 2) ? 0 : pick(model, 8)),
+                            .metadata = metadata_written(&writer),
                             .id = id,
                             .timeout = (uint32_t)pick(model, 50),
                             .service = service_name(pick(model, SERVICES)),
@@ -149,6 +186,34 @@ static void do_answer(struct model *model, struct model_peer *peer)
         router_return(&model->router, &peer->peer, &packet, NULL, model->now);
     else
         router_reply(&model->router, &peer->peer, &packet, NULL, model->now);
+}
+
+/* A part or a sign of life, mostly of a call it holds. */
+static void do_part(struct model *model, struct model_peer *peer)
+{
+    struct packet packet = {.id = next_random(model), .body = bytes_of_text("part")};
+    if (peer->held_count > 0 && pick(model, 16) != 0)
+        packet.id = peer->held[pick(model, peer->held_count)];
+    if (pick(model, 2))
+        router_part(&model->router, &peer->peer, &packet, NULL, model->now);
+    else
+        router_progress(&model->router, &peer->peer, &packet, model->now);
+}
+
+static void do_grant(struct model *model, struct model_peer *peer)
+{
+    router_grant(&model->router, &peer->peer, (uint16_t)(peer->next_id - pick(model, 10)),
+                 (uint32_t)pick(model, 3), model->now);
+}
+
+static void do_drain(struct model *model, struct model_peer *peer)
+{
+    struct router_drained drained;
+    bool on = pick(model, 3) == 0;
+    (void)!router_drain(&model->router, service_name(pick(model, SERVICES)),
+                        pick(model, 4) == 0 ? 0 : peer->peer.number, on, &drained, model->now);
+    if (pick(model, 30) == 0)
+        router_settle(&model->router, model->now + pick(model, 40));
 }
 
 /* An answer to a call that another worker holds: it must change nothing. */
@@ -186,7 +251,6 @@ static void do_die(struct model *model, struct model_peer *peer)
     if (pick(model, 8) != 0)
         return;
     size_t open = peer->open_count;
-    peer->held_count = 0;
     router_peer_fini(&model->router, &peer->peer, model->now);
     model->outcomes += peer->open_count; /* its own calls end with it, untold */
     assert_true(peer->open_count <= open);
@@ -205,16 +269,31 @@ static void do_wait(struct model *model, struct model_peer *peer)
 static void model_step(struct model *model)
 {
     static void (*const EVENT[])(struct model *, struct model_peer *) = {
-        do_call,   do_call,   do_call,   do_call,   do_call,     do_call,       do_answer,
-        do_answer, do_answer, do_answer, do_answer, do_register, do_deregister, do_credit,
-        do_cancel, do_leave,  do_die,    do_wait,   do_wait,     do_forge,
+        do_call,       do_call,   do_call,   do_call,   do_call,   do_call,
+        do_answer,     do_answer, do_answer, do_answer, do_answer, do_register,
+        do_deregister, do_credit, do_cancel, do_leave,  do_die,    do_wait,
+        do_wait,       do_forge,  do_part,   do_part,   do_grant,  do_drain,
     };
     EVENT[pick(model, ARRAY_SIZE(EVENT))](model, &model->peers[pick(model, PEERS)]);
+}
+
+/* Each call counts under one outcome. */
+static uint64_t model_counted(const struct model *model)
+{
+    uint64_t sum = 0;
+#define ADD(name, text) sum += strncmp(#name, "outcome_", 8) == 0 ? model->counters.name : 0;
+    COUNTER_TABLE(ADD)
+#undef ADD
+    return sum;
 }
 
 static void model_check(const struct model *model)
 {
     size_t open = 0;
+    assert_int_equal(model_counted(model), model->outcomes);
+    assert_int_equal(model->counters.outcome_oneway, model->counters.oneway_done +
+                                                         model->counters.oneway_failed +
+                                                         model->router.house.call_count);
     router_check(&model->router);
     for (size_t i = 0; i < PEERS; i++) {
         router_check_peer(&model->router, &model->peers[i].peer);
@@ -239,7 +318,15 @@ static void random_events_break_no_invariant(void **state)
                                    .queue_calls = 8,
                                    .queue_bytes = 10000,
                                    .retained_bytes = 4000,
-                                   .attempts = 3};
+                                   .attempts = 3,
+                                   .queue_age = 40,
+                                   .client_calls = 40,
+                                   .waiting_calls = 6,
+                                   .retry_percent = 2,
+                                   .retry_reserve = 2,
+                                   .hops = 32,
+                                   .rules = RULES,
+                                   .rule_count = ARRAY_SIZE(RULES)};
     struct router_sink sink = {.context = model, .send = model_send};
     const char *seed = getenv("BUSBAR_SEED");
     (void)state;
@@ -260,6 +347,9 @@ static void random_events_break_no_invariant(void **state)
         model_print(model);
     assert_true(model->counters.outcome_ok > 1000 && model->counters.redispatched > 100);
     assert_true(model->counters.outcome_expired > 100 && model->counters.outcome_busy > 100);
+    assert_true(model->counters.parts > 100 && model->counters.waited > 100);
+    assert_true(model->counters.retries_spared > 0 && model->counters.outcome_stalled > 100);
+    router_expire(&model->router, model->now + 1000); /* oneway calls need no client to wait */
     for (size_t i = 0; i < PEERS; i++) {
         model->peers[i].held_count = 0;
         router_peer_fini(&model->router, &model->peers[i].peer, model->now);
