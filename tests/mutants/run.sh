@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 2
 
 events=${EVENTS:-4000000}
 seed=${BUSBAR_SEED:-20260101}
-limit=60 # seconds of one run
+limit=30 # seconds of one run
 work=$BUILD/mutants
 names=${MUTANTS:-$(mutant_names)}
 rm -rf "$work"
