@@ -45,6 +45,12 @@ static void do_stop(struct world *world, uint8_t peer)
     world->model.draining = true;
     if (world->run_until > world->events + 500)
         world->run_until = world->events + 500;
+    if (one_in(world, 2))
+        return;
+    history_add("    and refuses what waits", 0, 0, 0, 0);
+    model_drop_waiting(&world->model);
+    router_drop_waiting(&world->router);
+    model_settle(&world->model);
 }
 
 /* Weights for each profile: calm, flood, deaths, churn, slow, crowd. */

@@ -221,3 +221,20 @@ void model_time(struct model *model, uint64_t now)
         model->house_over++;
     }
 }
+
+void model_drop_waiting(struct model *model)
+{
+    for (uint32_t i = model->live_count; i-- > 0;) {
+        struct model_call *call = &model->calls[model->live[i]];
+        if (call->phase != PHASE_WAITING)
+            continue;
+        if (call->house) {
+            model_unqueue(model, call);
+            model_end(model, call);
+            continue;
+        }
+        call->reasons = bit(BUSBAR_DRAINING);
+        call->must_end = true;
+        model->loose[model->loose_count++] = (uint16_t)(call - model->calls);
+    }
+}

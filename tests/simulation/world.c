@@ -214,6 +214,9 @@ void world_close(struct world *world)
         world_kill(world, peer);
     world_check(world);
     check_left(world);
+#define ADD(name, text) world->totals.name += world->counters.name;
+    COUNTER_TABLE(ADD)
+#undef ADD
     for (uint8_t peer = 0; peer < PEERS; peer++)
         router_peer_fini(&world->router, &world->peers[peer], world->now);
     router_fini(&world->router);
