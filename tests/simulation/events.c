@@ -48,8 +48,12 @@ static void do_stop(struct world *world, uint8_t peer)
     if (one_in(world, 2))
         return;
     history_add("    and refuses what waits", 0, 0, 0, 0);
-    model_drop_waiting(&world->model);
-    router_drop_waiting(&world->router);
+    bool accepted = one_in(world, 2);
+    size_t uncertain = world->model.uncertain;
+    size_t expected = model_drop_waiting(&world->model, accepted);
+    size_t dropped = router_drop_waiting(&world->router, accepted);
+    if (dropped < expected || dropped > expected + uncertain)
+        history_fail("%zu calls were refused, %zu waited", dropped, expected);
     model_settle(&world->model);
 }
 

@@ -222,8 +222,9 @@ void model_cancel(struct model *model, uint8_t client, uint64_t client_id);
 void model_grant(struct model *model, uint8_t client, uint64_t client_id, uint32_t parts);
 void model_die(struct model *model, uint8_t peer);
 void model_time(struct model *model, uint64_t now);
-/* The broker is about to end: what waits is refused. */
-void model_drop_waiting(struct model *model);
+/* The broker is about to end: what waits is refused; of the house only if `accepted`. Returns how
+ * many, but for those that are uncertain. */
+size_t model_drop_waiting(struct model *model, bool accepted);
 
 /* What the worker says that has the call; model_worker.c. */
 void model_answer(struct model *model, uint16_t index, const struct expected *expected);

@@ -222,12 +222,14 @@ void model_time(struct model *model, uint64_t now)
     }
 }
 
-void model_drop_waiting(struct model *model)
+size_t model_drop_waiting(struct model *model, bool accepted)
 {
+    size_t dropped = 0;
     for (uint32_t i = model->live_count; i-- > 0;) {
         struct model_call *call = &model->calls[model->live[i]];
-        if (call->phase != PHASE_WAITING)
+        if (call->phase != PHASE_WAITING || (call->house && !accepted))
             continue;
+        dropped += !call->uncertain;
         if (call->house) {
             model_unqueue(model, call);
             model_end(model, call);
@@ -237,4 +239,5 @@ void model_drop_waiting(struct model *model)
         call->must_end = true;
         model->loose[model->loose_count++] = (uint16_t)(call - model->calls);
     }
+    return dropped;
 }
