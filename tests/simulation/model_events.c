@@ -197,8 +197,8 @@ void model_die(struct model *model, uint8_t peer)
             model_outcome(model, &model->calls[dead->open[i] - 1]);
     }
     dead->leaving = true;
-    for (uint8_t service = 0; service < SERVICES; service++)
-        model_deregister(model, peer, service);
+    for (unsigned service = 0; service < SERVICES; service++)
+        model_deregister(model, peer, (uint8_t)service);
     while (dead->held_count > 0)
         model_lose(model, &model->calls[dead->held[0]]);
     model_spend_all(model);
