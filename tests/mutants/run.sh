@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 2
 
 events=${EVENTS:-4000000}
 seed=${BUSBAR_SEED:-20260101}
-limit=60 # seconds of one run
+limit=30 # seconds of one run
 work=$BUILD/mutants
 names=${MUTANTS:-$(mutant_names)}
 rm -rf "$work"
@@ -29,7 +29,8 @@ build() {
     mutant_apply "$name" "$work/$name" || return 1
     case $file in
     *.c) sources=("$file") ;;
-    *) mapfile -t sources < <(ls broker/*.c tests/simulation/*.c | grep -v -x broker/busbard.c) ;;
+    *) mapfile -t sources < <(printf '%s\n' broker/*.c tests/simulation/*.c |
+        grep -v -x broker/busbard.c) ;;
     esac
     compiler=${CC/ -I. / -I$work/$name -I. }
     for source in "${sources[@]}"; do
@@ -72,10 +73,10 @@ printf '%-44s passed %d events, seed %s\n' '(no fault)' "$events" "$seed"
 
 export -f build try simulate mutant_field mutant_apply squeeze
 export work events seed limit mutants_table CC OBJECTS ARCHIVES LIBS
-# shellcheck disable=SC2086
-printf '%s\n' $names | xargs -P "${JOBS:-$(nproc)}" -I{} bash -c 'try {}' | tee "$work/table"
+read -r -d '' -a names <<<"$names"
+printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-$(nproc)}" -I{} bash -c 'try {}' | tee "$work/table"
 
-count=$(grep -c . <<<"$(printf '%s\n' $names)")
+count=${#names[@]}
 caught=$(grep -cE '^[a-z0-9_]+ +caught' "$work/table")
 echo "$caught of $count faults caught"
 [ "$caught" -eq "$count" ]

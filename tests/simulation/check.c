@@ -39,10 +39,10 @@ void world_check(struct world *world)
     const struct model *model = &world->model;
     uint64_t outcomes = counted_outcomes(&world->counters);
     router_check(&world->router);
-    for (uint8_t peer = 0; peer < PEERS; peer++)
-        check_peer(world, peer);
-    for (uint8_t service = 0; service < SERVICES; service++)
-        check_service(world, service);
+    for (unsigned peer = 0; peer < PEERS; peer++)
+        check_peer(world, (uint8_t)peer);
+    for (unsigned service = 0; service < SERVICES; service++)
+        check_service(world, (uint8_t)service);
     if (world->router.calls.count > model->live_count ||
         world->router.calls.count + model->uncertain < model->live_count)
         history_fail("%u calls are under way and %zu are in the table", model->live_count,

@@ -45,6 +45,16 @@ static void do_stop(struct world *world, uint8_t peer)
     world->model.draining = true;
     if (world->run_until > world->events + 500)
         world->run_until = world->events + 500;
+    if (one_in(world, 2))
+        return;
+    history_add("    and refuses what waits", 0, 0, 0, 0);
+    bool accepted = one_in(world, 2);
+    size_t uncertain = world->model.uncertain;
+    size_t expected = model_drop_waiting(&world->model, accepted);
+    size_t dropped = router_drop_waiting(&world->router, accepted);
+    if (dropped < expected || dropped > expected + uncertain)
+        history_fail("%zu calls were refused, %zu waited", dropped, expected);
+    model_settle(&world->model);
 }
 
 /* Weights for each profile: calm, flood, deaths, churn, slow, crowd. */
@@ -71,9 +81,9 @@ static void world_profile(struct world *world)
     uint32_t profile = pick(world, PROFILES);
     size_t at = 0;
     while (at < WHEEL_OF_EVENTS) {
-        for (uint8_t kind = 0; kind < ARRAY_SIZE(EVENTS); kind++) {
+        for (unsigned kind = 0; kind < ARRAY_SIZE(EVENTS); kind++) {
             for (uint8_t i = 0; i < EVENTS[kind].weight[profile] && at < WHEEL_OF_EVENTS; i++)
-                world->wheel[at++] = kind;
+                world->wheel[at++] = (uint8_t)kind;
         }
     }
     world->credit_most = CREDITS[pick(world, ARRAY_SIZE(CREDITS))];
@@ -103,10 +113,10 @@ void world_step(struct world *world)
         world_profile(world);
     uint8_t kind = world->wheel[pick(world, WHEEL_OF_EVENTS)];
     EVENTS[kind].run(world, (uint8_t)pick(world, PEERS));
-    for (uint8_t peer = 0; peer < PEERS; peer++) {
+    for (unsigned peer = 0; peer < PEERS; peer++) {
         if (world->outbox[peer].cut) {
             world->cuts++;
-            world_kill(world, peer);
+            world_kill(world, (uint8_t)peer);
         }
     }
     if (world->events % 512 == 0)

@@ -97,5 +97,7 @@ void history_catch_abort(void)
 {
     struct sigaction action = {.sa_handler = aborted, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGABRT, &action, NULL);
+#ifndef __SANITIZE_ADDRESS__ /* which has a better report of its own */
     sigaction(SIGSEGV, &action, NULL);
+#endif
 }

@@ -7,20 +7,23 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/random.h"
 #include "tests/simulation/history.h"
 #include "tests/simulation/world.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SLOWER = 20 };
+enum { SLOWER = 5 };
 #else
 enum { SLOWER = 1 };
 #endif
 
 enum {
     FIXED_SEED = 20260101,
-    FIXED_EVENTS = 10000000 / SLOWER,
-    RANDOM_EVENTS = 2000000 / SLOWER,
+    FIXED_EVENTS = 12000000 / SLOWER,
+    RANDOM_EVENTS = 4000000 / SLOWER,
+    EVENTS_FOR_ALL = 1000000,
+    LEAST_SHARE = 100000, /* one in so many events, at least, has each kind of end */
 };
 
 static double seconds(void)
@@ -32,13 +35,59 @@ static double seconds(void)
 
 static void print_counters(const struct world *world)
 {
-    const struct counters *counters = &world->counters;
-    printf("of the last broker:\n");
 #define PRINT(name, text)                                                                          \
-    if (counters->name > 0)                                                                        \
-        printf("%10" PRIu64 " %s\n", counters->name, #name);
+    if (world->totals.name > 0)                                                                    \
+        printf("%10" PRIu64 " %s\n", world->totals.name, #name);
     COUNTER_TABLE(PRINT)
 #undef PRINT
+}
+
+/* A run of some length has come across everything that can become of a call. */
+static void expect_all(const struct world *world)
+{
+    const struct counters *totals = &world->totals;
+    const struct {
+        const char *name;
+        uint64_t count;
+    } SEEN[] = {
+#define ROW(name) {#name, totals->name}
+        ROW(outcome_ok),
+        ROW(outcome_worker_error),
+        ROW(outcome_no_service),
+        ROW(outcome_no_method),
+        ROW(outcome_bad_request),
+        ROW(outcome_too_large),
+        ROW(outcome_busy),
+        ROW(outcome_draining),
+        ROW(outcome_expired),
+        ROW(outcome_timeout),
+        ROW(outcome_cancelled),
+        ROW(outcome_abandoned),
+        ROW(outcome_oneway),
+        ROW(outcome_loop),
+        ROW(outcome_stalled),
+        ROW(outcome_broken),
+        ROW(outcome_worker_lost),
+        ROW(outcome_poisoned),
+        ROW(oneway_done),
+        ROW(oneway_failed),
+        ROW(hopeless),
+        ROW(retries_spared),
+        ROW(waited),
+        ROW(parts),
+        ROW(progress),
+        ROW(progress_dropped),
+        ROW(queued),
+        ROW(redispatched),
+        ROW(returned),
+        ROW(late_replies),
+#undef ROW
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(SEEN); i++) {
+        if (SEEN[i].count * LEAST_SHARE < world->events)
+            history_fail("only %" PRIu64 " times in %" PRIu64 " events: %s", SEEN[i].count,
+                         world->events, SEEN[i].name);
+    }
 }
 
 static void simulate(uint64_t seed, uint64_t events)
@@ -57,9 +106,11 @@ static void simulate(uint64_t seed, uint64_t events)
     world_open(world);
     while (world->events < events)
         world_step(world);
+    world_close(world);
     if (getenv("BUSBAR_VERBOSE") != NULL)
         print_counters(world);
-    world_close(world);
+    if (events >= EVENTS_FOR_ALL)
+        expect_all(world);
     printf("ok - %" PRIu64 " random events with seed %" PRIu64 ": each call one true outcome "
            "(%" PRIu64 " deaths, %" PRIu64 " cut, %" PRIu64 " restarts, %.1f s)\n",
            events, seed, world->deaths, world->cuts, world->restarts, seconds() - started);

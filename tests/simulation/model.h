@@ -89,6 +89,7 @@ struct model_call {
     bool house;       /* oneway and accepted: the broker's own */
     bool streamed;    /* a part of it was passed on */
     bool unserved;    /* waited for somebody to serve it */
+    bool counted;     /* among model.unserved */
     bool uncertain;   /* of the house, and may have ended: nobody would be told */
     bool reached;     /* it left the broker: the worker may know of it */
     bool named;       /* its worker was told who calls */
@@ -183,6 +184,7 @@ struct model {
     uint32_t cancels_due;
     uint64_t grants_due;
     uint32_t uncertain;
+    uint32_t unserved; /* calls that wait and came when nobody served them */
     struct expected expected;
     uint8_t giver; /* who gave a call back in this event; NOBODY */
     uint64_t serial;
@@ -220,6 +222,9 @@ void model_cancel(struct model *model, uint8_t client, uint64_t client_id);
 void model_grant(struct model *model, uint8_t client, uint64_t client_id, uint32_t parts);
 void model_die(struct model *model, uint8_t peer);
 void model_time(struct model *model, uint64_t now);
+/* The broker is about to end: what waits is refused; of the house only if `accepted`. Returns how
+ * many, but for those that are uncertain. */
+size_t model_drop_waiting(struct model *model, bool accepted);
 
 /* What the worker says that has the call; model_worker.c. */
 void model_answer(struct model *model, uint16_t index, const struct expected *expected);

@@ -197,8 +197,8 @@ void model_die(struct model *model, uint8_t peer)
             model_outcome(model, &model->calls[dead->open[i] - 1]);
     }
     dead->leaving = true;
-    for (uint8_t service = 0; service < SERVICES; service++)
-        model_deregister(model, peer, service);
+    for (unsigned service = 0; service < SERVICES; service++)
+        model_deregister(model, peer, (uint8_t)service);
     while (dead->held_count > 0)
         model_lose(model, &model->calls[dead->held[0]]);
     model_spend_all(model);
@@ -220,4 +220,24 @@ void model_time(struct model *model, uint64_t now)
         model->cancels_due++;
         model->house_over++;
     }
+}
+
+size_t model_drop_waiting(struct model *model, bool accepted)
+{
+    size_t dropped = 0;
+    for (uint32_t i = model->live_count; i-- > 0;) {
+        struct model_call *call = &model->calls[model->live[i]];
+        if (call->phase != PHASE_WAITING || (call->house && !accepted))
+            continue;
+        dropped += !call->uncertain;
+        if (call->house) {
+            model_unqueue(model, call);
+            model_end(model, call);
+            continue;
+        }
+        call->reasons = bit(BUSBAR_DRAINING);
+        call->must_end = true;
+        model->loose[model->loose_count++] = (uint16_t)(call - model->calls);
+    }
+    return dropped;
 }

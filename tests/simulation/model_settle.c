@@ -60,7 +60,7 @@ static void look_at(struct model *model, struct model_call *call)
     }
 }
 
-static void check_room(const struct model *model, const struct model_call *call)
+static void check_room(struct model *model, struct model_call *call)
 {
     const struct model_service *service = &model->services[call->asked.service];
     if (service->waiting_calls >= model->limits.queue_calls)
@@ -69,6 +69,13 @@ static void check_room(const struct model *model, const struct model_call *call)
     if (service->waiting_bytes >= model->limits.queue_bytes)
         history_fail("a queue took more than %llu bytes",
                      (unsigned long long)model->limits.queue_bytes);
+    if (model_is_offered(model, &call->asked))
+        return;
+    if (model->unserved >= model->limits.waiting_calls)
+        history_fail("more than %llu calls wait for what nobody serves",
+                     (unsigned long long)model->limits.waiting_calls);
+    call->counted = true;
+    model->unserved++;
 }
 
 /* A call that was accepted and given to nobody waits from now on. */

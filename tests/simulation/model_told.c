@@ -131,6 +131,11 @@ static uint64_t call_reasons(const struct model *model, const struct model_call 
     return reasons;
 }
 
+static bool same(struct bytes a, struct bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
 static void check_expected(const struct model *model, const struct told *told)
 {
     const struct expected *expected = &model->expected;
@@ -142,11 +147,11 @@ static void check_expected(const struct model *model, const struct told *told)
                      expected->fate);
     if (expected->by_broker)
         return;
-    if (told->body_size != expected->body_size ||
-        memcmp(told->body, expected->body, told->body_size) != 0)
+    if (!same((struct bytes){told->body, told->body_size},
+              (struct bytes){expected->body, expected->body_size}))
         history_fail("what a worker sent reached its client with another body");
-    if (told->metadata_size != expected->metadata_size ||
-        memcmp(told->metadata, expected->metadata, told->metadata_size) != 0)
+    if (!same((struct bytes){told->metadata, told->metadata_size},
+              (struct bytes){expected->metadata, expected->metadata_size}))
         history_fail("what a worker sent reached its client with other metadata");
     if (told->number != expected->number)
         history_fail("what a worker sent reached its client with %u for %u", told->number,

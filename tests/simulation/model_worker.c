@@ -64,6 +64,8 @@ void model_end(struct model *model, struct model_call *call)
 void model_unqueue(struct model *model, struct model_call *call)
 {
     struct model_service *service = &model->services[call->asked.service];
+    model->unserved -= call->counted;
+    call->counted = false;
     if (call->uncertain) {
         call->uncertain = false;
         model->uncertain--;

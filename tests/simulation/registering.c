@@ -16,11 +16,11 @@ static struct registration registration_of(const struct offer *offer)
 {
     struct registration registration = {.version = strdup(""), .caller = offer->named};
     registration.methods = calloc(METHODS, sizeof *registration.methods);
-    for (uint8_t method = 0; method < METHODS; method++) {
+    for (unsigned method = 0; method < METHODS; method++) {
         if ((offer->methods & bit(method)) == 0)
             continue;
         registration.methods[registration.method_count++] = (struct registration_method){
-            .name = copy(method_name_of(method)),
+            .name = copy(method_name_of((uint8_t)method)),
             .signature = strdup(""),
             .text = strdup(""),
             .stall = offer->stall,

@@ -86,7 +86,7 @@ static struct router_limits random_limits(struct world *world)
 {
     static const enum balance BALANCES[] = {BALANCE_UNSET, BALANCE_LEAST_LOADED,
                                             BALANCE_ROUND_ROBIN, BALANCE_RANDOM};
-    for (uint8_t service = 0; service < SERVICES; service++)
+    for (unsigned service = 0; service < SERVICES; service++)
         world->rules[service] = (struct service_rule){
             .name = (char *)(uintptr_t)SERVICE_NAMES[service],
             .balance = service == SERVICES - 1 ? BALANCE_STICKY : BALANCES[pick(world, 4)],
@@ -129,7 +129,7 @@ static void model_open(struct world *world, const struct router_limits *limits)
         [BALANCE_STICKY] = SPREAD_STICKY,
     };
     model_start(&world->model, &known, world->now);
-    for (uint8_t service = 0; service < SERVICES; service++)
+    for (unsigned service = 0; service < SERVICES; service++)
         world->model.services[service].spread = SPREADS[world->rules[service].balance];
 }
 
@@ -147,8 +147,8 @@ void world_open(struct world *world)
     world->counters = (struct counters){0};
     world->router.counters = &world->counters;
     model_open(world, &limits);
-    for (uint8_t peer = 0; peer < PEERS; peer++)
-        world_join(world, peer);
+    for (unsigned peer = 0; peer < PEERS; peer++)
+        world_join(world, (uint8_t)peer);
     if (one_in(world, 2)) { /* it was told of a broker before it */
         world->model.settle_until = world->now + pick(world, 200);
         router_settle(&world->router, world->model.settle_until);
@@ -210,11 +210,14 @@ static void check_left(const struct world *world)
 
 void world_close(struct world *world)
 {
-    for (uint8_t peer = 0; peer < PEERS; peer++)
-        world_kill(world, peer);
+    for (unsigned peer = 0; peer < PEERS; peer++)
+        world_kill(world, (uint8_t)peer);
     world_check(world);
     check_left(world);
-    for (uint8_t peer = 0; peer < PEERS; peer++)
+#define ADD(name, text) world->totals.name += world->counters.name;
+    COUNTER_TABLE(ADD)
+#undef ADD
+    for (unsigned peer = 0; peer < PEERS; peer++)
         router_peer_fini(&world->router, &world->peers[peer], world->now);
     router_fini(&world->router);
     if (world->blobs != 0)

@@ -43,7 +43,8 @@ struct world {
     uint8_t loud; /* a client that makes nearly all calls; or NOBODY */
     uint32_t credit_most;
     uint32_t timeout_most;
-    uint32_t step_most; /* ms */
+    uint32_t step_most;     /* ms */
+    struct counters totals; /* of all brokers so far */
     uint64_t restarts;
     uint64_t deaths;
     uint64_t cuts;

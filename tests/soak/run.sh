@@ -4,6 +4,7 @@
 # ROUNDS=5  pairs of bench/run.sh       FAIRNESS_ROUNDS=3 FAIRNESS_SAMPLES=20000
 # RESTARTS=10  DEATHS=50  SEED=number   FUNCTION_RATIO=5  OBJECT_ROUNDS=9
 # ITEMS="bench fairness restart death function object"  those to run
+# EVENTS=300000000 of the item simulation
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 
@@ -77,10 +78,20 @@ item_object() {
     ROUNDS=${OBJECT_ROUNDS:-9} run bench/object.sh
 }
 
+# The router alone, under random events and the eye of a reference model.
+item_simulation() {
+    local verdict=FAIL events=${EVENTS:-300000000}
+    BUSBAR_SEED=$seed BUSBAR_EVENTS=$events timeout "$limit" "$build/tests/simulation/simulation" &&
+        verdict=PASS
+    echo "$verdict simulation: $events random events, seed $seed" | tee -a "$scratch/verdicts"
+}
+[ -n "${ITEMS:-}" ] || items="$items simulation"
+
 machine
 : >"$scratch/verdicts"
 for item in $items; do
     case $item in
+    simulation) ;;
     bench | fairness | restart | death | function | object) ;;
     *) echo "soak: there is no item '$item'" >&2; exit 2 ;;
     esac
