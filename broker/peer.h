@@ -22,6 +22,7 @@ struct peer {
     struct list flows;   /* struct flow.of_client */
     size_t kept_bytes;   /* request bytes kept for its calls */
     bool congested;      /* much is due to it: what can be done without is not sent */
+    bool full;           /* as much: as a worker it gets no more calls until it has taken some */
 
     /* As a worker. */
     struct list running; /* struct call.place: given to it and not answered */
@@ -55,7 +56,7 @@ static inline bool peer_is_worker(const struct peer *peer)
 
 static inline bool peer_has_credit(const struct peer *peer, uint64_t now)
 {
-    return peer->load < peer->credit && !peer->leaving &&
+    return peer->load < peer->credit && !peer->leaving && !peer->full &&
            (peer->load < PEER_PACE_CALLS || now >= peer->paced_until);
 }
 

@@ -229,10 +229,33 @@ void sessions_end_broken(struct broker *broker)
     }
 }
 
+/* From here on a worker is given no calls: half of what may be due, and room for a body beyond it. So
+ * a backlog that meets a free worker does not cut it before it could have read a byte. */
+static uint64_t full_mark(const struct broker_settings *settings)
+{
+    uint64_t half = settings->outbox_bytes / 2;
+    uint64_t body = settings->outbox_bytes - settings->body_limit - BUNDLE_SIZE_MAX;
+    return half < body ? half : body;
+}
+
 /* With half of what may be due to it, a peer is not sent what it can do without. */
 static void session_weigh(const struct broker *broker, struct session *session)
 {
-    session->peer.congested = outbox_bytes(&session->outbox) > broker->settings.outbox_bytes / 2;
+    const struct broker_settings *settings = &broker->settings;
+    size_t due = outbox_bytes(&session->outbox);
+    bool full = due > full_mark(settings);
+    if (due < session->due || (full && !session->peer.full))
+        session->taken_at = broker->now;
+    session->due = due;
+    session->peer.congested = due > settings->outbox_bytes / 2;
+    session->peer.full = full;
+}
+
+static void session_cut(struct broker *broker, struct session *session, const char *reason)
+{
+    broker->counters.sessions_cut++;
+    (void)intake_cut(&broker->intake, session->fd); /* or what libzmq holds for it would stay */
+    session_doom(broker, session, reason);
 }
 
 void session_send(struct broker *broker, struct session *session, const struct packet *packet,
@@ -245,10 +268,8 @@ void session_send(struct broker *broker, struct session *session, const struct p
         return;
     }
     session_weigh(broker, session);
-    if (outbox_bytes(&session->outbox) > broker->settings.outbox_bytes) {
-        broker->counters.sessions_cut++;
-        (void)intake_cut(&broker->intake, session->fd); /* or what libzmq holds for it would stay */
-        session_doom(broker, session, "too much is due to it");
+    if (session->due > broker->settings.outbox_bytes) {
+        session_cut(broker, session, "too much is due to it");
         return;
     }
     if (list_is_empty(&session->flush))
@@ -257,6 +278,7 @@ void session_send(struct broker *broker, struct session *session, const struct p
 
 static void session_flush(struct broker *broker, struct session *session)
 {
+    bool was_full = session->peer.full;
     enum outbox_result result = session_push(broker, session);
     session_weigh(broker, session);
     switch (result) {
@@ -272,6 +294,8 @@ static void session_flush(struct broker *broker, struct session *session)
         session_doom(broker, session, "it cannot be reached");
         break;
     }
+    if (was_full && !session->peer.full && session->doom == NULL)
+        router_serve(&broker->router, &session->peer, broker->now);
 }
 
 /* Flushes each session of the list once; one that blocks is put on the other list. */
@@ -303,6 +327,14 @@ static void session_probe(struct broker *broker, struct session *session)
     session_send(broker, session, &packet, NULL);
 }
 
+/* A worker that is full gets no more calls, so that nothing else would end this. */
+static bool session_is_stuck(const struct broker *broker, const struct session *session,
+                             uint64_t bound)
+{
+    return session->peer.full && peer_is_worker(&session->peer) &&
+           broker->now - session->taken_at > bound && session->doom == NULL;
+}
+
 void sessions_inspect(struct broker *broker)
 {
     uint64_t interval = broker->settings.heartbeat_interval;
@@ -317,9 +349,12 @@ void sessions_inspect(struct broker *broker)
         uint64_t silent = broker->now - session->last_seen;
         if (late && peer_is_worker(&session->peer)) {
             session->last_seen = broker->now;
+            session->taken_at = broker->now;
         } else if (peer_is_worker(&session->peer) && silent > bound) {
             broker->counters.sessions_silent++;
             session_doom(broker, session, "no heartbeat");
+        } else if (session_is_stuck(broker, session, bound)) {
+            session_cut(broker, session, "it takes nothing of what is due to it");
         } else if (silent > PROBE_AFTER_MS) {
             session_probe(broker, session);
         }

@@ -21,6 +21,8 @@ struct session {
     uint64_t token;
     uint64_t last_seen; /* ms */
     struct outbox outbox;
+    size_t due;        /* bytes of the outbox when it was last looked at */
+    uint64_t taken_at; /* ms: when it last became less, or too much for further calls */
     struct map_node by_id;
     struct map_node by_token;
     struct list flush;  /* broker.touched or broker.blocked */

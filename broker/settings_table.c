@@ -87,7 +87,7 @@ static const struct settings_key queue_keys[] = {
         .offset = AT(queue_age, uint32_t),
         .standard = "0",
         .max = DAY_MS,
-        .help = "How long one may wait; 0: until its deadline.",
+        .help = "How long one may wait, up to 24h; 0: until its deadline.",
     },
 };
 
@@ -100,7 +100,8 @@ static const struct settings_key retry_keys[] = {
         .offset = AT(retry_budget, uint32_t),
         .standard = "10",
         .max = 100,
-        .help = "How many of a hundred calls of a service may be given to another worker.",
+        .help = "Of a hundred calls of a service, how many may be given to another worker. 0 to\n"
+                "100.",
     },
     {
         .key = "reserve",
@@ -108,8 +109,8 @@ static const struct settings_key retry_keys[] = {
         .offset = AT(retry_reserve, uint32_t),
         .standard = "1000",
         .max = 1000 * 1000,
-        .help = "How many such calls a service has in hand at first, and saves up at most; 0:\n"
-                "there is no budget.",
+        .help = "How many such calls a service has in hand at first, and saves up at most, up to\n"
+                "1000000; 0: there is no budget.",
     },
 };
 
@@ -122,7 +123,8 @@ static const struct settings_key wait_keys[] = {
         .offset = AT(waiting_calls, uint64_t),
         .standard = "10000",
         .max = 16 * 1000 * 1000,
-        .help = "How many calls may wait for services or methods that nobody serves.",
+        .help = "How many calls may wait for services or methods that nobody serves, up to\n"
+                "16000000; more end as BUSY.",
     },
     {
         .key = "settle",
@@ -130,7 +132,8 @@ static const struct settings_key wait_keys[] = {
         .offset = AT(settle, uint32_t),
         .standard = "2s",
         .max = 3600 * 1000,
-        .help = "How long after a restart all calls do, since workers are on their way back.",
+        .help = "How long after a restart all calls do, since workers are on their way back. 0 to\n"
+                "1h.",
     },
 };
 
@@ -269,7 +272,7 @@ static const struct settings_key keys[] = {
         .min = 64 * KIB,
         .max = TIB,
         .help = "How many bytes may be due to a peer that does not read before it is cut off; at\n"
-                "least body_limit and 64 KiB.",
+                "least body_limit and 64 KiB. A worker gets no more calls from half of it on.",
     },
     {
         .key = "retained_bytes",
@@ -327,7 +330,8 @@ static const struct settings_key keys[] = {
         .offset = AT(drain, uint32_t),
         .standard = "5s",
         .max = DAY_MS,
-        .help = "How long calls that are under way may take when the broker is told to stop.",
+        .help = "How long calls that workers have may take when the broker is told to stop. 0 to\n"
+                "24h.",
     },
     {
         .key = "services",
