@@ -200,28 +200,36 @@ struct unready {
     enum worker_readiness readiness;
 };
 
+/* The first refusal of a broker; OK if there is none. */
+static enum busbar_status find_refusal(struct busbar_worker *worker)
+{
+    enum busbar_status refusal = BUSBAR_OK;
+    for (size_t i = 0; i < worker_count(worker) && refusal == BUSBAR_OK; i++)
+        (void)worker_readiness(worker_at(worker, i), &refusal);
+    return refusal;
+}
+
 /*
  * NOTHING if there is something to wait for. A broker that is not there holds nobody up as long as
- * another one has the services.
+ * another one has the services. A refusal ends all workers, so it is looked for after one has ended.
  */
 static enum busbar_status look_at_all(struct busbar_worker *worker, struct unready *ret)
 {
-    bool one_is_ready = false;
-    bool one_waits = false;
+    size_t counts[WORKER_OVER + 1] = {0};
     *ret = (struct unready){worker, WORKER_WAITS};
     for (size_t i = 0; i < worker_count(worker); i++) {
         enum busbar_status refusal;
         enum worker_readiness readiness = worker_readiness(worker_at(worker, i), &refusal);
-        if (refusal != BUSBAR_OK)
-            return refusal;
-        if (readiness == WORKER_OVER)
-            return BUSBAR_TIMEOUT;
-        one_is_ready = one_is_ready || readiness == WORKER_READY;
-        one_waits = one_waits || readiness == WORKER_WAITS;
-        if (readiness != WORKER_READY)
+        counts[readiness]++;
+        if (readiness == WORKER_WAITS || readiness == WORKER_PUT_OFF)
             *ret = (struct unready){worker_at(worker, i), readiness};
     }
-    return one_is_ready && !one_waits ? BUSBAR_OK : BUSBAR_NOTHING;
+    enum busbar_status refusal = find_refusal(worker);
+    if (refusal != BUSBAR_OK)
+        return refusal;
+    if (counts[WORKER_OVER] > 0)
+        return BUSBAR_TIMEOUT;
+    return counts[WORKER_READY] > 0 && counts[WORKER_WAITS] == 0 ? BUSBAR_OK : BUSBAR_NOTHING;
 }
 
 enum busbar_status busbar_worker_wait_ready(struct busbar_worker *worker, uint32_t timeout_ms)

@@ -68,8 +68,7 @@ bool crew_take(struct busbar_worker *worker)
     return taken;
 }
 
-/* With the lock held: the workers take turns. One that is woken and needs the place no more leaves
- * it to the others, who look again within QUEUED_LOOK_MS. */
+/* With the lock held: the workers take turns. */
 static void wake_next(struct crew *crew)
 {
     for (size_t i = 0; i < crew->count; i++) {
@@ -82,6 +81,18 @@ static void wake_next(struct crew *crew)
         wake_signal(seat->worker->wake_fd);
         return;
     }
+}
+
+/* If it has been woken already, that is for another one. */
+void crew_withdraw(struct busbar_worker *worker)
+{
+    struct crew *crew = worker->crew;
+    pthread_mutex_lock(&crew->lock);
+    if (!crew->seats[worker->seat].waits)
+        wake_next(crew);
+    crew->seats[worker->seat].waits = false;
+    pthread_mutex_unlock(&crew->lock);
+    worker->denied_ns = 0;
 }
 
 void crew_give(struct crew *crew)

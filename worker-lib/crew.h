@@ -41,6 +41,8 @@ void crew_quit(struct busbar_worker *worker);
 
 /* May another handler of this worker, which is in a crew, begin? If not, it is woken when it may. */
 bool crew_take(struct busbar_worker *worker);
+/* It has nothing to begin any more, after it was told to wait. */
+void crew_withdraw(struct busbar_worker *worker);
 /* A handler has ended, or waits for a call of its own. */
 void crew_give(struct crew *crew);
 /* Without a lock: waits until a handler that comes back may go on. */

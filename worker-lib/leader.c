@@ -126,6 +126,8 @@ static void plan(struct busbar_worker *worker, struct turn *turn)
         plan_credit(worker, turn, now_ns);
         plan_returns(worker, turn, now_ns);
     }
+    if (worker->denied_ns != 0 && worker->queue.count == 0)
+        crew_withdraw(worker);
     worker->returned += turn->returns.count + worker->leader.returned;
     worker->leader.returned = 0;
     worker->leader.room = WORKER_QUEUE_MAX - worker->queue.count;

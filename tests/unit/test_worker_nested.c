@@ -295,6 +295,35 @@ static void a_service_that_asks_is_told_who_calls(void **test)
     assert_memory_equal(text + 6, " \"\"", 3);
 }
 
+/* The one place of the worker is given up for the call, and taken by a request of the other broker. */
+static void a_worker_of_two_brokers_may_call_itself_through_the_other(void **test)
+{
+    static const struct busbar_method methods[] = {{.name = "ask_proxy", .handler = ask_proxy},
+                                                   {.name = "tell", .handler = tell}};
+    struct state *state = *test;
+    struct bus other = {.broker = NULL};
+    char both[300];
+    struct busbar_worker *worker = NULL;
+    bus_start(&other);
+    snprintf(both, sizeof both, "%s,%s", state->bus.endpoint, other.endpoint);
+    const struct busbar_worker_options options = {.broker = both, .credit = 4};
+    struct state inside = {.proxy = bus_proxy(&other, "self")};
+    const struct busbar_service service = {
+        .name = "self", .methods = methods, .method_count = 2, .context = &inside};
+    assert_int_equal(busbar_worker_new(&worker, &options), BUSBAR_OK);
+    assert_int_equal(busbar_worker_register(worker, &service), BUSBAR_OK);
+    assert_int_equal(busbar_worker_start(worker), BUSBAR_OK);
+    assert_int_equal(busbar_worker_wait_ready(worker, PATIENCE_MS), BUSBAR_OK);
+    const struct busbar_call call = {
+        .service = "self", .method = "ask_proxy", .timeout_ms = PATIENCE_MS};
+    for (int i = 0; i < 20; i++)
+        assert_answer(state, &call, "- - 1 0");
+    assert_int_equal(inside.told, 20);
+    busbar_worker_destroy(&worker);
+    busbar_object_destroy(&inside.proxy);
+    bus_stop(&other);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -306,6 +335,7 @@ int main(void)
         TEST(a_oneway_call_is_handled_after_its_outcome),
         TEST(parts_come_through_and_a_caller_that_keeps_them_stops_the_handler),
         TEST(a_service_that_asks_is_told_who_calls),
+        TEST(a_worker_of_two_brokers_may_call_itself_through_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
