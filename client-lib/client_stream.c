@@ -68,7 +68,7 @@ void client_take_progress(struct busbar_client *client, struct call *call,
     if (text.size == 0)
         note->error = "";
     note->kind = REPLY_PROGRESS;
-    note->permille = packet->timeout <= 1000 ? (int)packet->timeout : -1;
+    note->size = packet->timeout;
     note->id = call->id;
     note->progress = call->progress;
     note->context = call->context;
@@ -110,7 +110,7 @@ static void reply_tell(struct busbar_reply **reply)
         return;
     }
     const struct busbar_progress progress = {
-        .id = note->id, .permille = note->permille, .text = note->error};
+        .id = note->id, .permille = note->size <= 1000 ? (int)note->size : -1, .text = note->error};
     note->progress(&progress, note->context);
 }
 
