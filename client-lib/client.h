@@ -108,9 +108,8 @@ enum busbar_status client_decline(const struct busbar_call *call, enum busbar_st
 enum busbar_status client_start(struct busbar_client *client, const struct busbar_call *call,
                                 struct busbar_reply **answer, uint64_t *ret_id);
 
-/* client_metadata.c: what of a call travels as metadata, if anything does. */
+/* client_metadata.c: what of a call travels as metadata. */
 struct metadata_writer;
-bool client_has_metadata(const struct busbar_call *call);
 enum busbar_status client_write_metadata(struct busbar_client *client,
                                          const struct busbar_call *call,
                                          struct metadata_writer *writer);

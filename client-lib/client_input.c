@@ -133,6 +133,11 @@ static void on_reset(void *owner, uint8_t command, uint64_t id)
     struct call *call = uplink_find(uplink, id);
     if (command != PACKET_CALL || call == NULL)
         return;
+    if (call->has_part) { /* which this contradicts: it was executed, at least in part */
+        client_finish(client, call, sent_loss, "%s: the broker has forgotten the call",
+                      uplink->connection.endpoint);
+        return;
+    }
     if (call->resets >= client->brokers.count) {
         client_finish(client, call, unsent_loss, "%s: the broker grants no session",
                       uplink->connection.endpoint);

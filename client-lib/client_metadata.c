@@ -7,12 +7,6 @@
 #include "client-lib/ambient.h"
 #include "protocol/metadata.h"
 
-bool client_has_metadata(const struct busbar_call *call)
-{
-    return call->metadata != NULL || call->key != NULL || call->wait_ms != 0 || call->window != 0 ||
-           ambient_current() != NULL;
-}
-
 /* The items' size comes out of the size of what is written, since they are written first. */
 static enum busbar_status check_size(struct busbar_client *client,
                                      const struct metadata_writer *writer)

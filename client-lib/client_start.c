@@ -20,8 +20,16 @@ struct request {
     size_t service_size;
     size_t method_size;
     struct bytes metadata;
+    const struct ambient *ambient; /* of this thread's handler; NULL outside of one */
     uint32_t timeout_ms;
+    bool is_plain; /* says nothing but what to call, with what, and how long */
 };
+
+static bool is_plain(const struct busbar_call *call)
+{
+    return (call->flags | call->wait_ms | call->window) == 0 && call->key == NULL &&
+           call->metadata == NULL && call->part == NULL;
+}
 
 static bool is_reserved_set(const struct busbar_call *request)
 {
@@ -49,6 +57,13 @@ static const char *fault_of_kind(const struct busbar_call *request)
     return NULL;
 }
 
+static enum busbar_status check_kind(struct busbar_client *client,
+                                     const struct busbar_call *request)
+{
+    const char *fault = fault_of_kind(request);
+    return fault == NULL ? BUSBAR_OK : client_fail(client, BUSBAR_BAD_ARGUMENT, "%s", fault);
+}
+
 static enum busbar_status check_arguments(struct busbar_client *client,
                                           const struct busbar_call *request)
 {
@@ -65,8 +80,7 @@ static enum busbar_status check_arguments(struct busbar_client *client,
         return client_fail(client, BUSBAR_BAD_ARGUMENT, "reserved members must be 0");
     if (client->is_closing)
         return client_fail(client, BUSBAR_BAD_ARGUMENT, "the client is being destroyed");
-    const char *fault = fault_of_kind(request);
-    return fault == NULL ? BUSBAR_OK : client_fail(client, BUSBAR_BAD_ARGUMENT, "%s", fault);
+    return BUSBAR_OK;
 }
 
 static enum busbar_status bad_name(struct busbar_client *client, const char *name, size_t size,
@@ -111,6 +125,8 @@ static enum busbar_status check_room(struct busbar_client *client, size_t size)
 
 static enum busbar_status open_connection(struct busbar_client *client)
 {
+    if (client_connection(client)->state != CONNECTION_CLOSED)
+        return BUSBAR_OK;
     enum busbar_status status = client_open(client);
     if (status != BUSBAR_OK)
         return client_fail(client, status, "%s: no connection can be made",
@@ -139,9 +155,9 @@ static bool store_request(struct call *call, const struct request *request,
     call->metadata_size = (uint16_t)request->metadata.size;
     call->body_size = (uint32_t)inside;
     call->encoding = (uint8_t)body->encoding;
-    end = append(end, request->call->service, request->service_size);
-    end = append(end, request->call->method, request->method_size);
-    end = append(end, request->metadata.data, request->metadata.size);
+    memcpy(end, request->call->service, request->service_size);
+    memcpy(end + request->service_size, request->call->method, request->method_size);
+    end = append(end + names_size, request->metadata.data, request->metadata.size);
     (void)append(end, body->data, inside);
     if (is_attached)
         call->attached = body_blob(body);
@@ -174,6 +190,8 @@ static struct call *new_call(struct busbar_client *client, const struct request 
 static enum busbar_status check_request(struct busbar_client *client, struct request *request)
 {
     enum busbar_status status = check_arguments(client, request->call);
+    if (status == BUSBAR_OK && !request->is_plain)
+        status = check_kind(client, request->call);
     if (status == BUSBAR_OK)
         status = check_names(client, request);
     if (status == BUSBAR_OK)
@@ -186,7 +204,7 @@ static enum busbar_status check_request(struct busbar_client *client, struct req
 /* Within a handler the request that is handled sets a limit: false if there is no time left. */
 static bool limit_time(struct busbar_client *client, struct request *request)
 {
-    const struct ambient *ambient = ambient_current();
+    const struct ambient *ambient = request->ambient;
     request->timeout_ms = request->call->timeout_ms != 0 ? request->call->timeout_ms
                                                          : client->timeout_ms;
     if (ambient == NULL || (request->call->flags & BUSBAR_DETACHED))
@@ -206,7 +224,8 @@ static enum busbar_status launch(struct busbar_client *client, struct request *r
     struct busbar_body body = request->call->body;
     bool in_time = limit_time(client, request);
     struct call *call = new_call(client, request, &body);
-    busbar_body_release(&body);
+    if (body.free != NULL)
+        busbar_body_release(&body);
     if (call == NULL)
         return client_fail(client, BUSBAR_NO_MEMORY, "out of memory");
     call->answer = answer;
@@ -221,28 +240,26 @@ static enum busbar_status launch(struct busbar_client *client, struct request *r
     return BUSBAR_OK;
 }
 
-/* The plain call has nothing to be written and needs no room for it. */
-static enum busbar_status launch_with_metadata(struct busbar_client *client,
-                                               struct request *request,
-                                               struct busbar_reply **answer, uint64_t *ret_id)
+static enum busbar_status write_metadata(struct busbar_client *client, struct request *request,
+                                         uint8_t room[PACKET_METADATA_MAX])
 {
-    uint8_t room[PACKET_METADATA_MAX];
-    struct metadata_writer writer = {.data = room, .capacity = sizeof room};
+    struct metadata_writer writer = {.data = room, .capacity = PACKET_METADATA_MAX};
     enum busbar_status status = client_write_metadata(client, request->call, &writer);
-    if (status != BUSBAR_OK)
-        return client_decline(request->call, status);
     request->metadata = metadata_written(&writer);
-    return launch(client, request, answer, ret_id);
+    return status;
 }
 
+/* The plain call has nothing to be written, and touches none of the room for it. */
 enum busbar_status client_start(struct busbar_client *client, const struct busbar_call *call,
                                 struct busbar_reply **answer, uint64_t *ret_id)
 {
-    struct request request = {.call = call};
+    uint8_t room[PACKET_METADATA_MAX];
+    struct request request = {
+        .call = call, .ambient = ambient_current(), .is_plain = is_plain(call)};
     enum busbar_status status = check_request(client, &request);
+    if (status == BUSBAR_OK && (!request.is_plain || request.ambient != NULL))
+        status = write_metadata(client, &request, room);
     if (status != BUSBAR_OK)
         return client_decline(call, status);
-    if (client_has_metadata(call))
-        return launch_with_metadata(client, &request, answer, ret_id);
     return launch(client, &request, answer, ret_id);
 }

@@ -3,6 +3,7 @@
 
 enum {
     PROGRESS_KEPT_MAX = 1024, /* callbacks that wait to run; beyond them progress is dropped */
+    PROGRESS_TEXT_MAX = 1024, /* bytes; no broker passes on more */
 };
 
 static const struct call_outcome broken = {BUSBAR_APP_ERROR, BUSBAR_MAYBE_EXECUTED};
@@ -55,16 +56,19 @@ void client_take_part(struct busbar_client *client, struct call *call, const str
 void client_take_progress(struct busbar_client *client, struct call *call,
                           const struct packet *packet)
 {
+    struct bytes text = packet->body;
     if (call->progress == NULL || client->callbacks.count >= PROGRESS_KEPT_MAX)
         return;
     struct busbar_reply *note = reply_new_spare(client->replies);
     if (note == NULL)
         return;
-    reply_fail(note, BUSBAR_OK, BUSBAR_MAYBE_EXECUTED, packet->body);
-    if (packet->body.size == 0)
+    if (text.size > PROGRESS_TEXT_MAX)
+        text.size = PROGRESS_TEXT_MAX;
+    reply_fail(note, BUSBAR_OK, BUSBAR_MAYBE_EXECUTED, text);
+    if (text.size == 0)
         note->error = "";
     note->kind = REPLY_PROGRESS;
-    note->permille = packet->timeout <= 1000 ? (int)packet->timeout : -1;
+    note->size = packet->timeout;
     note->id = call->id;
     note->progress = call->progress;
     note->context = call->context;
@@ -106,7 +110,7 @@ static void reply_tell(struct busbar_reply **reply)
         return;
     }
     const struct busbar_progress progress = {
-        .id = note->id, .permille = note->permille, .text = note->error};
+        .id = note->id, .permille = note->size <= 1000 ? (int)note->size : -1, .text = note->error};
     note->progress(&progress, note->context);
 }
 

@@ -125,7 +125,8 @@ enum busbar_status busbar_client_wait(struct busbar_client *client, uint32_t tim
         return status;
     if (ret == NULL)
         return client_fail(client, BUSBAR_BAD_ARGUMENT, "there is no place for the reply");
-    client_run_callbacks(client); /* of parts, before the outcome that ends them */
+    if (client->callbacks.count > 0)
+        client_run_callbacks(client); /* of parts, before the outcome that ends them */
     struct busbar_reply *reply = client_take_done(client);
     if (reply == NULL && client->calls.used > 0) {
         uint64_t until = timeout_ms == 0 ? 0 : clock_ns() + timeout_ms * UINT64_C(1000000);

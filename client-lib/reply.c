@@ -80,7 +80,8 @@ void busbar_reply_destroy(struct busbar_reply **reply)
     struct busbar_reply *ended = *reply;
     struct reply_pool *pool = ended->pool;
     *reply = NULL;
-    blob_unref(&ended->held);
+    if (ended->held != NULL)
+        blob_unref(&ended->held);
     free(ended->heap);
     free(ended->extras);
     if (ended->kind == REPLY_PART && pool->client != NULL)
@@ -123,7 +124,7 @@ void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busb
 void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached)
 {
     void *room;
-    if (!reply_take_metadata(reply, packet->metadata)) {
+    if (packet->metadata.size > 0 && !reply_take_metadata(reply, packet->metadata)) {
         reply_fail(reply, BUSBAR_NO_MEMORY, BUSBAR_EXECUTED, (struct bytes){0});
         return;
     }

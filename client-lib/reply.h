@@ -49,9 +49,10 @@ struct busbar_reply {
     void *heap;
     struct reply_extras *extras; /* NULL for none */
     enum reply_kind kind;
-    int permille;                 /* of progress */
-    busbar_reply_fn *callback;    /* of an outcome or a part */
-    busbar_progress_fn *progress; /* of progress */
+    union {
+        busbar_reply_fn *callback;    /* of an outcome or a part */
+        busbar_progress_fn *progress; /* of progress, whose thousandths are in `size` */
+    };
     void *context;
     uint64_t id;
     uint8_t space[REPLY_SPACE];

@@ -134,8 +134,8 @@ static enum busbar_status try_broker(struct journey *journey, struct lender *bro
     return call_client(journey, &call);
 }
 
-/* The broker was not reached, or takes nothing new: another may. A worker may report DRAINING, too;
- * nothing that travels tells that from the broker's own, and to move on does no harm. */
+/* The broker was not reached, or takes nothing new: another may. A worker may report DRAINING, too,
+ * and then other brokers may have other workers. */
 static bool is_missed(const struct journey *journey, enum busbar_status status)
 {
     const struct busbar_reply *reply = journey->reply.reply;

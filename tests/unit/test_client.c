@@ -190,6 +190,41 @@ static void wrong_arguments_are_refused(void **state)
     assert_int_equal(busbar_client_cancel(fixture->client, 12345), BUSBAR_NOTHING);
 }
 
+static void never_called(struct busbar_reply **part, void *context)
+{
+    (void)part;
+    (void)context;
+    fail();
+}
+
+static void kinds_that_contradict_each_other_are_refused(void **state)
+{
+    static const struct {
+        unsigned flags;
+        uint32_t window;
+        busbar_part_fn *part;
+        const char *named;
+    } cases[] = {
+        {BUSBAR_STREAM, 0, NULL, "a function for the parts"},
+        {BUSBAR_STREAM | BUSBAR_ONEWAY, 0, never_called, "oneway"},
+        {0, 0, never_called, "BUSBAR_STREAM"},
+        {0, 5, NULL, "BUSBAR_STREAM"},
+        {16, 0, NULL, "flags"},
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct busbar_reply *reply = NULL;
+        struct busbar_call call = call_of("echo", "run", "x");
+        call.flags = cases[i].flags;
+        call.window = cases[i].window;
+        call.part = cases[i].part;
+        assert_int_equal(busbar_client_call(fixture->client, &call, &reply), BUSBAR_BAD_ARGUMENT);
+        assert_null(reply);
+        assert_non_null(strstr(busbar_client_error(fixture->client), cases[i].named));
+    }
+    assert_int_equal(busbar_client_outstanding(fixture->client), 0);
+}
+
 static void endpoints_that_are_none_are_refused(void **state)
 {
     static const char *const endpoints[] = {
@@ -350,6 +385,7 @@ int main(void)
         TEST(names_outside_the_grammar_are_refused_unsent),
         TEST(a_name_that_is_too_long_is_refused),
         TEST(wrong_arguments_are_refused),
+        TEST(kinds_that_contradict_each_other_are_refused),
         cmocka_unit_test(endpoints_that_are_none_are_refused),
         cmocka_unit_test(the_endpoint_comes_from_the_environment_or_is_the_default),
         TEST(a_body_over_the_limit_is_refused_with_the_limit),
