@@ -6,7 +6,7 @@
 #include "tests/faults/times.h"
 
 enum {
-    LOAD_PHASES = 6,
+    LOAD_PHASES = 8,
 };
 
 /* Shared with the process of the load. A call belongs to the phase in which it was started. */
@@ -22,7 +22,7 @@ struct load_state {
         atomic_ullong outcomes[ORACLE_STATUSES];
         struct times good; /* from start to OK */
         struct times bad;  /* from start to anything else */
-        struct times lag;  /* of outcomes after their deadline */
+        struct times lag;  /* of TIMEOUT and EXPIRED: how far from the deadline */
     } phases[LOAD_PHASES];
 };
 
@@ -35,6 +35,7 @@ struct load {
     unsigned outstanding;
     uint32_t timeout_ms;
     unsigned idempotent; /* percent, marked so by their method or by the caller */
+    bool by_caller;      /* they are all marked by the caller */
     unsigned sleepy;     /* percent that sleep in their handler … */
     unsigned sleep_us;   /* … for up to so long; exactly so long at 100 percent */
     unsigned reply_size;

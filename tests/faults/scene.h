@@ -65,6 +65,7 @@ uint64_t scene_counter(const struct scene *scene, const char *name);
 /* Resident memory of a process, now and at most so far, in KiB. */
 size_t scene_rss_kib(pid_t pid);
 size_t scene_peak_kib(pid_t pid);
+void scene_peak_reset(pid_t pid);
 
 /* What must hold, with the figures: prints `ok - ` or, of a long run, `PASS name: `. */
 __attribute__((format(printf, 3, 4))) void scene_check(struct scene *scene, bool holds,
