@@ -47,6 +47,7 @@ struct oracle_faults {
     size_t not_run;         /* OK, but never executed */
     size_t run_twice;       /* though not idempotent */
     size_t denied;          /* executed, though the fate says not */
+    size_t claimed;         /* never executed, though the fate says so */
     size_t other_body;
     size_t idempotent_failed; /* idempotent and not OK; a fault only where that is promised */
     size_t statuses[ORACLE_STATUSES];
@@ -61,6 +62,13 @@ struct oracle_call *oracle_call(struct oracle *oracle, uint64_t id);
 /* A handler has been entered. */
 void oracle_execute(struct oracle *oracle, uint64_t id, unsigned worker);
 void oracle_end(struct oracle *oracle, uint64_t id, const struct busbar_reply *reply);
+/* The same of what a reply says; `told` is the id that an OK one begins with. */
+struct oracle_outcome {
+    enum busbar_status status;
+    enum busbar_fate fate;
+    uint64_t told;
+};
+void oracle_note(struct oracle *oracle, uint64_t id, struct oracle_outcome outcome);
 
 /* When nothing runs any more. */
 struct oracle_faults oracle_judge(struct oracle *oracle);

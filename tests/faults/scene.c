@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,6 +93,14 @@ void scene_ready(struct scene *scene, unsigned place)
     if (!scene->places[place].ready)
         soak_expect(&scene->places[place].process, "ready", START_MS);
     scene->places[place].ready = true;
+}
+
+bool scene_is_running(const struct scene *scene, unsigned place)
+{
+    siginfo_t told = {0};
+    pid_t pid = scene->places[place].process.pid;
+    return pid > 0 && waitid(P_PID, (id_t)pid, &told, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           told.si_pid == 0;
 }
 
 void scene_kill_worker(struct scene *scene, unsigned place)

@@ -48,6 +48,8 @@ struct soak_broker scene_broker(const char *endpoint, const char *config);
  * Its number is new. scene_ready waits until it says that it is registered. */
 void scene_work(struct scene *scene, unsigned place, const struct fault_worker *told);
 void scene_ready(struct scene *scene, unsigned place);
+/* False once it has ended, whether or not anybody knows of it. */
+bool scene_is_running(const struct scene *scene, unsigned place);
 /* Kills it with SIGKILL and tells the oracle when. */
 void scene_kill_worker(struct scene *scene, unsigned place);
 /* Waits for its end, after a SIGTERM; the exit code. */
