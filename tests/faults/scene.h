@@ -68,6 +68,8 @@ uint64_t scene_counter(const struct scene *scene, const char *name);
 size_t scene_rss_kib(pid_t pid);
 size_t scene_peak_kib(pid_t pid);
 void scene_peak_reset(pid_t pid);
+/* A bound of memory in KiB; sanitizers, which free nothing for long, are given more. */
+size_t scene_memory(size_t kib);
 
 /* What must hold, with the figures: prints `ok - ` or, of a long run, `PASS name: `. */
 __attribute__((format(printf, 3, 4))) void scene_check(struct scene *scene, bool holds,
