@@ -67,12 +67,30 @@ void oracle_note(struct oracle *oracle, uint64_t id, struct oracle_outcome outco
     call->outcomes++;
 }
 
+/* What the first failures said: one line each. */
+static void keep_text(struct oracle *oracle, uint64_t id, const struct busbar_reply *reply)
+{
+    static const char *const sources[] = {"client", "broker", "worker", "handler"};
+    unsigned number = oracle->text_count >= ORACLE_TEXTS ? ORACLE_TEXTS : oracle->text_count++;
+    if (number >= ORACLE_TEXTS)
+        return;
+    const struct oracle_call *call = oracle_call(oracle, id);
+    snprintf(oracle->texts[number], sizeof oracle->texts[number],
+             "call %llu after %.1f ms: %s, %s, by the %s: %s", (unsigned long long)id,
+             (double)(call->ended - call->began) / 1e6,
+             busbar_status_name(busbar_reply_status(reply)),
+             busbar_fate_name(busbar_reply_fate(reply)), sources[busbar_reply_source(reply) & 3],
+             busbar_reply_error(reply));
+}
+
 void oracle_end(struct oracle *oracle, uint64_t id, const struct busbar_reply *reply)
 {
     struct oracle_outcome outcome = {busbar_reply_status(reply), busbar_reply_fate(reply), 0};
     if (busbar_reply_size(reply) >= sizeof outcome.told)
         memcpy(&outcome.told, busbar_reply_data(reply), sizeof outcome.told);
     oracle_note(oracle, id, outcome);
+    if (outcome.status != BUSBAR_OK)
+        keep_text(oracle, id, reply);
 }
 
 struct oracle_faults oracle_judge(struct oracle *oracle)
@@ -106,8 +124,10 @@ bool oracle_is_content(const struct oracle_faults *faults)
            faults->claimed == 0 && faults->other_body == 0;
 }
 
-void oracle_print(const struct oracle_faults *faults)
+void oracle_print(const struct oracle *oracle, const struct oracle_faults *faults)
 {
+    for (unsigned i = 0; i < oracle->text_count && i < ORACLE_TEXTS; i++)
+        printf("  %s\n", oracle->texts[i]);
     printf("  %zu calls:", faults->calls);
     for (int i = 0; i < ORACLE_STATUSES; i++) {
         if (faults->statuses[i] > 0)

@@ -14,6 +14,7 @@
 enum {
     ORACLE_WORKERS = 4096,
     ORACLE_STATUSES = 256,
+    ORACLE_TEXTS = 8,
 };
 
 struct oracle_call {
@@ -35,7 +36,9 @@ struct oracle {
     atomic_size_t begun;
     atomic_ullong killed_at[ORACLE_WORKERS]; /* ns; by the worker's number */
     atomic_ullong cancelled;                 /* handlers that saw it */
-    atomic_bool gate;                        /* handlers of `gate` may answer */
+    atomic_uint text_count;
+    char texts[ORACLE_TEXTS][256]; /* of the first calls that failed, for people */
+    atomic_bool gate;              /* handlers of `gate` may answer */
     struct oracle_call calls[];
 };
 
@@ -74,6 +77,6 @@ void oracle_note(struct oracle *oracle, uint64_t id, struct oracle_outcome outco
 struct oracle_faults oracle_judge(struct oracle *oracle);
 /* No promise is broken that holds always. */
 bool oracle_is_content(const struct oracle_faults *faults);
-void oracle_print(const struct oracle_faults *faults);
+void oracle_print(const struct oracle *oracle, const struct oracle_faults *faults);
 
 #endif

@@ -178,7 +178,7 @@ void scene_check(struct scene *scene, bool holds, const char *format, ...)
 struct oracle_faults scene_judge(struct scene *scene, bool all_idempotent)
 {
     struct oracle_faults faults = oracle_judge(scene->oracle);
-    oracle_print(&faults);
+    oracle_print(scene->oracle, &faults);
     scene_check(scene, oracle_is_content(&faults),
                 "of %zu calls each has one outcome, true to what was executed", faults.calls);
     if (all_idempotent)
