@@ -98,6 +98,8 @@ static bool start(void)
 static bool is_due(uint64_t now)
 {
     unsigned rate = load->state->rate;
+    if (load->state->pause)
+        return false;
     if (load->limit != 0 && load->state->made >= load->limit)
         return false;
     if (busbar_client_outstanding(client) >= load->outstanding) {

@@ -12,6 +12,7 @@ enum {
 /* Shared with the process of the load. A call belongs to the phase in which it was started. */
 struct load_state {
     atomic_bool stop;              /* start no more, wait for the last outcomes, end */
+    atomic_bool pause;             /* start none for now */
     atomic_bool ended;             /* it did, with all outcomes there */
     atomic_uint phase;             /* which of those below */
     atomic_uint rate;              /* calls a second; 0: as many as may be outstanding */

@@ -12,6 +12,7 @@
 enum {
     WORKERS = 4,
     LONG_ROUNDS = 10,
+    LASTING_MS = 20, /* in a handler, at most, of calls that last */
     PAUSE_MS = 200,
     LONG_PAUSE_MS = 500,
     END_MS = 15000,
@@ -37,8 +38,12 @@ static int replace_broker(struct soak_broker *broker)
     return code;
 }
 
-/* One round; how many of the old ones did not end with 0. */
-static unsigned roll(struct scene *scene, struct soak_broker *brokers[2])
+/*
+ * One round; how many of the old ones did not end with 0. A broker ends while handlers are at work, the
+ * other while all calls are on their way rather: what crosses its GOAWAY must not be lost.
+ */
+static unsigned roll(struct scene *scene, struct soak_broker *brokers[2],
+                     struct load_state *lasting)
 {
     unsigned pause = scene->is_long ? LONG_PAUSE_MS : PAUSE_MS;
     unsigned wrong = 0;
@@ -47,10 +52,13 @@ static unsigned roll(struct scene *scene, struct soak_broker *brokers[2])
         soak_sleep_ms(pause);
     }
     for (unsigned i = 0; i < 2; i++) {
+        lasting->pause = i == 1;
+        soak_sleep_ms(LASTING_MS);
         wrong += replace_broker(brokers[i]) != 0;
         /* Workers look for a broker that is gone once in a while; the other must not go before. */
         soak_sleep_ms(pause + 1500);
     }
+    lasting->pause = false;
     return wrong;
 }
 
@@ -67,17 +75,18 @@ int main(int argc, char **argv)
         scene_work(&scene, i, &(struct fault_worker){.threads = 4, .broker = brokers});
     for (unsigned i = 0; i < WORKERS; i++)
         scene_ready(&scene, i);
+    struct load_state *lasting = scene_load(&scene, &(struct load){.broker = brokers,
+                                                                   .outstanding = 30,
+                                                                   .idempotent = 30,
+                                                                   .sleepy = 50,
+                                                                   .sleep_us = LASTING_MS * 1000});
     for (unsigned i = 0; i < 2; i++)
-        scene_load(&scene, &(struct load){.broker = brokers,
-                                          .outstanding = 30,
-                                          .idempotent = 30,
-                                          .sleepy = 50,
-                                          .sleep_us = 20000});
+        scene_load(&scene, &(struct load){.broker = brokers, .outstanding = 16, .idempotent = 30});
     soak_sleep_ms(PAUSE_MS);
     unsigned wrong = 0;
     uint64_t rounds = soak_option(argv, "--rounds", scene.is_long ? LONG_ROUNDS : 1);
     for (uint64_t i = 0; i < rounds; i++)
-        wrong += roll(&scene, (struct soak_broker *[2]){&scene.broker, &second});
+        wrong += roll(&scene, (struct soak_broker *[2]){&scene.broker, &second}, lasting);
     scene_end_loads(&scene);
     scene_end_workers(&scene);
     struct oracle_faults faults = scene_judge(&scene, true);
