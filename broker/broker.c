@@ -18,7 +18,9 @@
 enum {
     TURN_MESSAGES = 256, /* taken in before what they caused is sent */
     TURN_PACKETS = 1024,
+    QUIET_MS = 200,      /* without a call, after which a broker that drains gets none any more */
     GOODBYE_MS = 1000,   /* how long the last messages may take to leave */
+    DRAIN_WAIT_MS = 10,  /* between two looks whether a broker has drained */
     BLOCKED_WAIT_MS = 2, /* when an outbox is blocked; libzmq mostly wakes the loop before */
     BROKEN_MS = 30,      /* how long messages of a broken connection are waited for under load */
     FDS_RESERVED = 64,   /* descriptors that are not peers' */
@@ -186,6 +188,8 @@ static int broker_timeout(const struct broker *broker)
         wait = inspection;
     if (!list_is_empty(&broker->blocked) && wait > BLOCKED_WAIT_MS)
         wait = BLOCKED_WAIT_MS;
+    if (broker->router.draining && wait > DRAIN_WAIT_MS)
+        wait = DRAIN_WAIT_MS;
     return (int)wait;
 }
 
@@ -281,13 +285,36 @@ static void broker_end_drain(struct broker *broker)
     (void)zmq_setsockopt(broker->socket, ZMQ_LINGER, &linger, sizeof linger);
 }
 
+/* Calls received so far, and when no more will come if none does. */
+struct quiet {
+    uint64_t calls;
+    uint64_t until; /* ms */
+};
+
+/*
+ * Is nothing under way any more? CALLs may have crossed the GOAWAY and be on their way still: who sent
+ * them must be told DRAINING, and not find the session ended. The last has come when none did for a
+ * while, or when everybody has left.
+ */
+static bool broker_has_drained(struct broker *broker, struct quiet *quiet)
+{
+    uint64_t calls = broker->counters.calls_received + broker->counters.bus_calls;
+    if (calls != quiet->calls)
+        quiet->until = broker->now + QUIET_MS;
+    quiet->calls = calls;
+    return broker->router.calls.count == 0 &&
+           (broker->now >= quiet->until || broker->sessions.by_id.count == 0);
+}
+
 static void broker_drain(struct broker *broker)
 {
+    struct quiet quiet = {.until = clock_ms() + QUIET_MS};
     uint64_t end = clock_ms() + broker->settings.drain;
+    quiet.calls = broker->counters.calls_received + broker->counters.bus_calls;
     broker_begin_drain(broker);
     for (;;) {
         bool more = broker_turn(broker);
-        if ((!more && broker->router.calls.count == 0) || clock_ms() >= end || broker->stopping)
+        if ((!more && broker_has_drained(broker, &quiet)) || clock_ms() >= end || broker->stopping)
             break;
         if (more)
             broker_hear(broker);

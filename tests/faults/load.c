@@ -45,8 +45,8 @@ static void on_reply(struct busbar_reply **reply, void *context)
     state->phases[phase].outcomes[call->status]++;
     times_add(call->status == BUSBAR_OK ? &state->phases[phase].good : &state->phases[phase].bad,
               took);
-    if (took > allowed)
-        times_add(&state->phases[phase].lag, took - allowed);
+    if (call->status == BUSBAR_TIMEOUT || call->status == BUSBAR_EXPIRED)
+        times_add(&state->phases[phase].lag, took > allowed ? took - allowed : allowed - took);
     if (call->status == BUSBAR_OK && state->succeeded_since == 0)
         state->succeeded_since = call->ended;
     busbar_reply_destroy(reply);
@@ -67,7 +67,7 @@ static unsigned sleep_of_a_call(void)
 static bool start(void)
 {
     bool idempotent = percent() < load->idempotent;
-    bool by_caller = percent() < 50;
+    bool by_caller = load->by_caller || percent() < 50;
     unsigned phase = load->state->phase;
     struct fault_body body = {.id = oracle_begin(load->oracle, idempotent, load->timeout_ms),
                               .sleep_us = sleep_of_a_call(),
@@ -98,6 +98,8 @@ static bool start(void)
 static bool is_due(uint64_t now)
 {
     unsigned rate = load->state->rate;
+    if (load->state->pause)
+        return false;
     if (load->limit != 0 && load->state->made >= load->limit)
         return false;
     if (busbar_client_outstanding(client) >= load->outstanding) {

@@ -6,12 +6,13 @@
 #include "tests/faults/times.h"
 
 enum {
-    LOAD_PHASES = 6,
+    LOAD_PHASES = 8,
 };
 
 /* Shared with the process of the load. A call belongs to the phase in which it was started. */
 struct load_state {
     atomic_bool stop;              /* start no more, wait for the last outcomes, end */
+    atomic_bool pause;             /* start none for now */
     atomic_bool ended;             /* it did, with all outcomes there */
     atomic_uint phase;             /* which of those below */
     atomic_uint rate;              /* calls a second; 0: as many as may be outstanding */
@@ -22,7 +23,7 @@ struct load_state {
         atomic_ullong outcomes[ORACLE_STATUSES];
         struct times good; /* from start to OK */
         struct times bad;  /* from start to anything else */
-        struct times lag;  /* of outcomes after their deadline */
+        struct times lag;  /* of TIMEOUT and EXPIRED: how far from the deadline */
     } phases[LOAD_PHASES];
 };
 
@@ -35,6 +36,7 @@ struct load {
     unsigned outstanding;
     uint32_t timeout_ms;
     unsigned idempotent; /* percent, marked so by their method or by the caller */
+    bool by_caller;      /* they are all marked by the caller */
     unsigned sleepy;     /* percent that sleep in their handler … */
     unsigned sleep_us;   /* … for up to so long; exactly so long at 100 percent */
     unsigned reply_size;

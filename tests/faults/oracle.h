@@ -14,6 +14,7 @@
 enum {
     ORACLE_WORKERS = 4096,
     ORACLE_STATUSES = 256,
+    ORACLE_TEXTS = 8,
 };
 
 struct oracle_call {
@@ -35,7 +36,9 @@ struct oracle {
     atomic_size_t begun;
     atomic_ullong killed_at[ORACLE_WORKERS]; /* ns; by the worker's number */
     atomic_ullong cancelled;                 /* handlers that saw it */
-    atomic_bool gate;                        /* handlers of `gate` may answer */
+    atomic_uint text_count;
+    char texts[ORACLE_TEXTS][256]; /* of the first calls that failed, for people */
+    atomic_bool gate;              /* handlers of `gate` may answer */
     struct oracle_call calls[];
 };
 
@@ -47,6 +50,7 @@ struct oracle_faults {
     size_t not_run;         /* OK, but never executed */
     size_t run_twice;       /* though not idempotent */
     size_t denied;          /* executed, though the fate says not */
+    size_t claimed;         /* never executed, though the fate says so */
     size_t other_body;
     size_t idempotent_failed; /* idempotent and not OK; a fault only where that is promised */
     size_t statuses[ORACLE_STATUSES];
@@ -61,11 +65,18 @@ struct oracle_call *oracle_call(struct oracle *oracle, uint64_t id);
 /* A handler has been entered. */
 void oracle_execute(struct oracle *oracle, uint64_t id, unsigned worker);
 void oracle_end(struct oracle *oracle, uint64_t id, const struct busbar_reply *reply);
+/* The same of what a reply says; `told` is the id that an OK one begins with. */
+struct oracle_outcome {
+    enum busbar_status status;
+    enum busbar_fate fate;
+    uint64_t told;
+};
+void oracle_note(struct oracle *oracle, uint64_t id, struct oracle_outcome outcome);
 
 /* When nothing runs any more. */
 struct oracle_faults oracle_judge(struct oracle *oracle);
 /* No promise is broken that holds always. */
 bool oracle_is_content(const struct oracle_faults *faults);
-void oracle_print(const struct oracle_faults *faults);
+void oracle_print(const struct oracle *oracle, const struct oracle_faults *faults);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -94,6 +95,14 @@ void scene_ready(struct scene *scene, unsigned place)
     scene->places[place].ready = true;
 }
 
+bool scene_is_running(const struct scene *scene, unsigned place)
+{
+    siginfo_t told = {0};
+    pid_t pid = scene->places[place].process.pid;
+    return pid > 0 && waitid(P_PID, (id_t)pid, &told, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           told.si_pid == 0;
+}
+
 void scene_kill_worker(struct scene *scene, unsigned place)
 {
     struct scene_place *at = &scene->places[place];
@@ -169,7 +178,7 @@ void scene_check(struct scene *scene, bool holds, const char *format, ...)
 struct oracle_faults scene_judge(struct scene *scene, bool all_idempotent)
 {
     struct oracle_faults faults = oracle_judge(scene->oracle);
-    oracle_print(&faults);
+    oracle_print(scene->oracle, &faults);
     scene_check(scene, oracle_is_content(&faults),
                 "of %zu calls each has one outcome, true to what was executed", faults.calls);
     if (all_idempotent)

@@ -48,6 +48,8 @@ struct soak_broker scene_broker(const char *endpoint, const char *config);
  * Its number is new. scene_ready waits until it says that it is registered. */
 void scene_work(struct scene *scene, unsigned place, const struct fault_worker *told);
 void scene_ready(struct scene *scene, unsigned place);
+/* False once it has ended, whether or not anybody knows of it. */
+bool scene_is_running(const struct scene *scene, unsigned place);
 /* Kills it with SIGKILL and tells the oracle when. */
 void scene_kill_worker(struct scene *scene, unsigned place);
 /* Waits for its end, after a SIGTERM; the exit code. */
@@ -65,6 +67,9 @@ uint64_t scene_counter(const struct scene *scene, const char *name);
 /* Resident memory of a process, now and at most so far, in KiB. */
 size_t scene_rss_kib(pid_t pid);
 size_t scene_peak_kib(pid_t pid);
+void scene_peak_reset(pid_t pid);
+/* A bound of memory in KiB; sanitizers, which free nothing for long, are given more. */
+size_t scene_memory(size_t kib);
 
 /* What must hold, with the figures: prints `ok - ` or, of a long run, `PASS name: `. */
 __attribute__((format(printf, 3, 4))) void scene_check(struct scene *scene, bool holds,

@@ -95,7 +95,7 @@ static void judge(struct scene *scene, const struct plan *plan)
                 "WORKER_LOST came %.1f ms after the signal (p99 of %llu), at most %.0f",
                 times_quantile(lost, 0.99), (unsigned long long)lost->count, bound);
     scene_check(
-        scene, more <= most,
+        scene, more <= scene_memory(most),
         "the broker has %zu KiB after %u kills, %zu after a fifth of them, at most %zu more",
         plan->last_kib, plan->kills, plan->warm_kib, most);
     free(lost);

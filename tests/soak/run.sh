@@ -3,15 +3,19 @@
 # as they come, and last PASS or FAIL for each item; exit 1 if any failed.
 # ROUNDS=5  pairs of bench/run.sh       FAIRNESS_ROUNDS=3 FAIRNESS_SAMPLES=20000
 # RESTARTS=10  DEATHS=50  SEED=number   FUNCTION_RATIO=5  OBJECT_ROUNDS=9
-# ITEMS="bench fairness restart death function object"  those to run
-# EVENTS=300000000 of the item simulation
+# KILLS=310 CALLS=1000000 of the item kills   EVENTS=300000000 of the item simulation
+# ITEMS="bench fairness restart death function object simulation kills …"  those to run; `faults` is
+# all scenarios of tests/faults
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 
 build=${BUSBAR_BUILD:-build}
 export BUSBAR_BUILD=$build
 seed=${SEED:-$(date +%s)}
-items=${ITEMS:-bench fairness restart death function object}
+faults='kills restarts stops overload slow_client rolling clients_killed network_clients
+    network_workers poison'
+items=${ITEMS:-bench fairness restart death function object faults}
+items=${items//faults/$faults}
 limit=3600 # seconds for one item
 scratch=$(mktemp -d) || exit 2
 trap 'rm -rf "$scratch"' EXIT
@@ -45,6 +49,8 @@ run() {
     if ! grep -E '^(PASS|FAIL) ' "$scratch/output" >>"$scratch/verdicts"; then
         echo "FAIL $(basename "$1"): it ended with code $code and without a verdict" |
             tee -a "$scratch/verdicts"
+    elif [ "$code" -ne 0 ] && ! grep -q '^FAIL ' "$scratch/output"; then
+        echo "FAIL $(basename "$1"): it ended with code $code" | tee -a "$scratch/verdicts"
     fi
 }
 
@@ -85,16 +91,29 @@ item_simulation() {
         verdict=PASS
     echo "$verdict simulation: $events random events, seed $seed" | tee -a "$scratch/verdicts"
 }
-[ -n "${ITEMS:-}" ] || items="$items simulation"
+
+# NAME OPTION…: a scenario of tests/faults in its long form.
+fault() {
+    local name=$1
+    shift
+    run "$build/tests/faults/test_$name" --long --seed "$seed" "$@"
+}
+
+item_kills() {
+    fault kills --kills "${KILLS:-310}" --calls "${CALLS:-1000000}"
+}
+
+for name in $faults; do
+    declare -F "item_$name" >/dev/null || eval "item_$name() { fault $name; }"
+done
 
 machine
 : >"$scratch/verdicts"
 for item in $items; do
-    case $item in
-    simulation) ;;
-    bench | fairness | restart | death | function | object) ;;
-    *) echo "soak: there is no item '$item'" >&2; exit 2 ;;
-    esac
+    if ! declare -F "item_$item" >/dev/null; then
+        echo "soak: there is no item '$item'" >&2
+        exit 2
+    fi
     echo
     echo "== $item, $(date +%H:%M:%S)"
     "item_$item"

@@ -1,0 +1,98 @@
+/*
+ * Everybody replaced in order, by SIGTERM, under load: four workers one after the other, then each of
+ * two brokers. No call fails. Options: --long --seed N --rounds N
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/faults/scene.h"
+
+enum {
+    WORKERS = 4,
+    LONG_ROUNDS = 10,
+    LASTING_MS = 20, /* in a handler, at most, of calls that last */
+    PAUSE_MS = 200,
+    LONG_PAUSE_MS = 500,
+    END_MS = 15000,
+};
+
+/* Replaces the worker in a place; 0 if the old one ended in order. */
+static int replace_worker(struct scene *scene, unsigned place)
+{
+    const struct fault_worker told = scene->places[place].told;
+    int code = scene_end_worker(scene, place);
+    scene_work(scene, place, &told);
+    scene_ready(scene, place);
+    return code;
+}
+
+static int replace_broker(struct soak_broker *broker)
+{
+    char endpoint[sizeof broker->endpoint];
+    memcpy(endpoint, broker->endpoint, sizeof endpoint);
+    kill(broker->process.pid, SIGTERM);
+    int code = soak_join(&broker->process, END_MS);
+    *broker = scene_broker(endpoint, "");
+    return code;
+}
+
+/*
+ * One round; how many of the old ones did not end with 0. A broker ends while handlers are at work, the
+ * other while all calls are on their way rather: what crosses its GOAWAY must not be lost.
+ */
+static unsigned roll(struct scene *scene, struct soak_broker *brokers[2],
+                     struct load_state *lasting)
+{
+    unsigned pause = scene->is_long ? LONG_PAUSE_MS : PAUSE_MS;
+    unsigned wrong = 0;
+    for (unsigned i = 0; i < WORKERS; i++) {
+        wrong += replace_worker(scene, i) != 0;
+        soak_sleep_ms(pause);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        lasting->pause = i == 1;
+        soak_sleep_ms(LASTING_MS);
+        wrong += replace_broker(brokers[i]) != 0;
+        /* Workers look for a broker that is gone once in a while; the other must not go before. */
+        soak_sleep_ms(pause + 1500);
+    }
+    lasting->pause = false;
+    return wrong;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    struct scene scene;
+    char brokers[300];
+    scene_init(&scene, "rolling", argv, 4000000);
+    scene.broker = scene_broker(NULL, "");
+    struct soak_broker second = scene_broker(NULL, "");
+    snprintf(brokers, sizeof brokers, "%s,%s", scene.broker.endpoint, second.endpoint);
+    for (unsigned i = 0; i < WORKERS; i++)
+        scene_work(&scene, i, &(struct fault_worker){.threads = 4, .broker = brokers});
+    for (unsigned i = 0; i < WORKERS; i++)
+        scene_ready(&scene, i);
+    struct load_state *lasting = scene_load(&scene, &(struct load){.broker = brokers,
+                                                                   .outstanding = 30,
+                                                                   .idempotent = 30,
+                                                                   .sleepy = 50,
+                                                                   .sleep_us = LASTING_MS * 1000});
+    for (unsigned i = 0; i < 2; i++)
+        scene_load(&scene, &(struct load){.broker = brokers, .outstanding = 16, .idempotent = 30});
+    soak_sleep_ms(PAUSE_MS);
+    unsigned wrong = 0;
+    uint64_t rounds = soak_option(argv, "--rounds", scene.is_long ? LONG_ROUNDS : 1);
+    for (uint64_t i = 0; i < rounds; i++)
+        wrong += roll(&scene, (struct soak_broker *[2]){&scene.broker, &second}, lasting);
+    scene_end_loads(&scene);
+    scene_end_workers(&scene);
+    struct oracle_faults faults = scene_judge(&scene, true);
+    scene_check(&scene, wrong == 0, "all programs end in order, %u do not", wrong);
+    scene_check(&scene, faults.statuses[BUSBAR_OK] == faults.calls, "%zu of %zu calls are OK",
+                faults.statuses[BUSBAR_OK], faults.calls);
+    soak_kill(&second.process, SIGTERM);
+    return scene_finish(&scene);
+}
