@@ -14,7 +14,7 @@ export BUSBAR_BUILD=$build
 seed=${SEED:-$(date +%s)}
 faults='kills restarts stops overload slow_client rolling clients_killed network_clients
     network_workers poison'
-items=${ITEMS:-bench fairness restart death function object faults}
+items=${ITEMS:-bench fairness restart death function object simulation faults}
 items=${items//faults/$faults}
 limit=3600 # seconds for one item
 scratch=$(mktemp -d) || exit 2
