@@ -74,7 +74,7 @@ uint32_t method_retry_after(const struct method *method);
  * of it counts. */
 void call_take_from_worker(struct call *call);
 
-/* Before it is taken from a worker that is lost: errors tell of it. */
+/* Before it is taken from a worker that had begun with it: errors tell of it. */
 void call_note_attempt(struct call *call, uint64_t now);
 
 /* Takes back the attempt that was made last, because it was none. */

@@ -99,6 +99,8 @@ static void call_take_back(struct router *router, struct call *call, const struc
                            struct blob *attached, uint64_t now)
 {
     struct peer *worker = call->worker;
+    if (call->is_streamed)
+        call_note_attempt(call, now);
     call_take_from_worker(call);
     if (call->is_streamed) { /* it had begun, and nobody else may begin anew */
         call_break(router, call, BUSBAR_APP_ERROR,
