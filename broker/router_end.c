@@ -54,9 +54,10 @@ void router_refuse(struct router *router, struct peer *client, uint64_t id,
 /* The attempts so far; the last is the one that ends now, if a worker has the call. */
 static size_t attempts_of(const struct call *call, uint64_t now, struct metadata_attempt *attempts)
 {
-    size_t count = call->attempts - (call->worker != NULL);
-    if (count >= CALL_ATTEMPTS_TOLD)
-        count = CALL_ATTEMPTS_TOLD - 1;
+    size_t last = call->worker != NULL ? 1 : 0;
+    size_t count = call->attempts - last;
+    if (count > CALL_ATTEMPTS_TOLD - last)
+        count = CALL_ATTEMPTS_TOLD - last;
     if (call->tried == NULL)
         count = 0;
     for (size_t i = 0; i < count; i++)
@@ -133,7 +134,7 @@ void call_take_from_worker(struct call *call)
 
 void call_note_attempt(struct call *call, uint64_t now)
 {
-    size_t at = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts - 1u : CALL_ATTEMPTS_TOLD - 2u;
+    size_t at = call->attempts < CALL_ATTEMPTS_TOLD ? call->attempts - 1u : CALL_ATTEMPTS_TOLD - 1u;
     if (call->tried == NULL)
         call->tried = calloc(CALL_ATTEMPTS_TOLD, sizeof *call->tried);
     if (call->tried != NULL)
