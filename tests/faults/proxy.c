@@ -37,6 +37,7 @@ struct flow {
     struct chunk *chunks[CHUNKS_MAX];
     size_t first;
     size_t count;
+    bool ended; /* nothing more comes; what has come is still passed on */
 };
 
 struct link {
@@ -116,13 +117,16 @@ static bool flow_write(struct flow *flow)
     return true;
 }
 
+/* False if it is over. */
 static bool link_turn(struct link *link)
 {
     enum proxy_mode mode = (enum proxy_mode)state->mode;
     for (int i = 0; i < 2; i++) {
         if (mode == PROXY_BLACK_HOLE || (mode == PROXY_HALF_OPEN && i == 1))
             continue;
-        if (!flow_read(&link->flows[i]) || !flow_write(&link->flows[i]))
+        struct flow *flow = &link->flows[i];
+        flow->ended = flow->ended || !flow_read(flow);
+        if (!flow_write(flow) || (flow->ended && flow->count == 0))
             return false;
     }
     return true;

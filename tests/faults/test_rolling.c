@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/faults/proxy.h"
 #include "tests/faults/scene.h"
 
 enum {
     WORKERS = 4,
     LONG_ROUNDS = 10,
+    FAR_MS = 10,     /* of delay between a client and its brokers */
     LASTING_MS = 20, /* in a handler, at most, of calls that last */
     PAUSE_MS = 200,
     LONG_PAUSE_MS = 500,
@@ -62,37 +64,63 @@ static unsigned roll(struct scene *scene, struct soak_broker *brokers[2],
     return wrong;
 }
 
+/* What one round after the other needs. */
+struct stage {
+    struct soak_broker second;
+    struct proxy proxies[2];
+    char near_brokers[300];
+    char far_brokers[300];
+    struct load_state *lasting;
+};
+
+static void start(struct scene *scene, struct stage *stage)
+{
+    scene->broker = scene_broker(NULL, "");
+    stage->second = scene_broker(NULL, "");
+    proxy_start(&stage->proxies[0], scene->broker.endpoint, scene->seed);
+    proxy_start(&stage->proxies[1], stage->second.endpoint, scene->seed);
+    for (int i = 0; i < 2; i++)
+        stage->proxies[i].state->delay_ms = FAR_MS;
+    snprintf(stage->near_brokers, sizeof stage->near_brokers, "%s,%s", scene->broker.endpoint,
+             stage->second.endpoint);
+    snprintf(stage->far_brokers, sizeof stage->far_brokers, "%s,%s", stage->proxies[0].endpoint,
+             stage->proxies[1].endpoint);
+    for (unsigned i = 0; i < WORKERS; i++)
+        scene_work(scene, i,
+                   &(struct fault_worker){
+                       .threads = 4, .broker = i == 0 ? stage->far_brokers : stage->near_brokers});
+    for (unsigned i = 0; i < WORKERS; i++)
+        scene_ready(scene, i);
+    stage->lasting = scene_load(scene, &(struct load){.broker = stage->near_brokers,
+                                                      .outstanding = 30,
+                                                      .idempotent = 30,
+                                                      .sleepy = 50,
+                                                      .sleep_us = LASTING_MS * 1000});
+    scene_load(scene, &(struct load){.broker = stage->near_brokers, .outstanding = 8});
+    scene_load(scene, &(struct load){.broker = stage->far_brokers, .outstanding = 50});
+    soak_sleep_ms(PAUSE_MS);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
     struct scene scene;
-    char brokers[300];
-    scene_init(&scene, "rolling", argv, 4000000);
-    scene.broker = scene_broker(NULL, "");
-    struct soak_broker second = scene_broker(NULL, "");
-    snprintf(brokers, sizeof brokers, "%s,%s", scene.broker.endpoint, second.endpoint);
-    for (unsigned i = 0; i < WORKERS; i++)
-        scene_work(&scene, i, &(struct fault_worker){.threads = 4, .broker = brokers});
-    for (unsigned i = 0; i < WORKERS; i++)
-        scene_ready(&scene, i);
-    struct load_state *lasting = scene_load(&scene, &(struct load){.broker = brokers,
-                                                                   .outstanding = 30,
-                                                                   .idempotent = 30,
-                                                                   .sleepy = 50,
-                                                                   .sleep_us = LASTING_MS * 1000});
-    for (unsigned i = 0; i < 2; i++)
-        scene_load(&scene, &(struct load){.broker = brokers, .outstanding = 16, .idempotent = 30});
-    soak_sleep_ms(PAUSE_MS);
+    struct stage stage;
     unsigned wrong = 0;
+    scene_init(&scene, "rolling", argv, 4000000);
+    start(&scene, &stage);
     uint64_t rounds = soak_option(argv, "--rounds", scene.is_long ? LONG_ROUNDS : 1);
     for (uint64_t i = 0; i < rounds; i++)
-        wrong += roll(&scene, (struct soak_broker *[2]){&scene.broker, &second}, lasting);
+        wrong += roll(&scene, (struct soak_broker *[2]){&scene.broker, &stage.second},
+                      stage.lasting);
     scene_end_loads(&scene);
     scene_end_workers(&scene);
     struct oracle_faults faults = scene_judge(&scene, true);
     scene_check(&scene, wrong == 0, "all programs end in order, %u do not", wrong);
     scene_check(&scene, faults.statuses[BUSBAR_OK] == faults.calls, "%zu of %zu calls are OK",
                 faults.statuses[BUSBAR_OK], faults.calls);
-    soak_kill(&second.process, SIGTERM);
+    for (int i = 0; i < 2; i++)
+        proxy_stop(&stage.proxies[i]);
+    soak_kill(&stage.second.process, SIGTERM);
     return scene_finish(&scene);
 }
