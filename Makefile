@@ -347,6 +347,11 @@ check-valgrind: all tests ## the unit tests, broker, client and worker under val
 	@BUSBAR_BUILD=$(abspath $(BUILD)) BUSBAR_VALGRIND=1 TEST_TIMEOUT=$${TEST_TIMEOUT:-600} \
 		tests/run-tests.sh $(UNIT_TESTS) $(wildcard tests/valgrind/test_*.sh)
 
+.PHONY: model
+model: ## the protocol of calls checked by Spin, and with faults, each of which it must find
+	@build-aux/install-packages.sh build model
+	@tests/model/run.sh
+
 # A demonstration, measurements ------------------------------------------------------------------
 
 .PHONY: demo
