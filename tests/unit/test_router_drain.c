@@ -124,6 +124,25 @@ static void what_is_not_there_cannot_be_drained(void **state)
     assert_int_equal(worker.load, 1);
 }
 
+static void a_broker_that_ends_refuses_what_waits_and_accepted_calls_last_of_all(void **state)
+{
+    struct packet oneway = rig_request(3, "greeter", "hello");
+    (void)state;
+    oneway.flags = PACKET_ONEWAY;
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    rig_call(&client, 1, "greeter", "hello");
+    rig_call(&client, 2, "greeter", "hello");
+    rig_call_with(&client, &oneway);
+    assert_int_equal(router_drop_waiting(&rig.router, false), 1);
+    rig_expect_error(&client, BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED);
+    assert_int_equal(rig_last(&client, PACKET_ERROR)->packet.id, 2);
+    assert_int_equal(router_drop_waiting(&rig.router, true), 1);
+    assert_int_equal(rig_count(&client, PACKET_ERROR), 1);
+    assert_int_equal(rig.counters.oneway_failed, 1);
+    rig_reply(&worker, rig_last(&worker, PACKET_CALL)->packet.id, "x");
+    assert_int_equal(rig_last(&client, PACKET_REPLY)->packet.id, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
@@ -135,6 +154,7 @@ int main(void)
         TEST(draining_ends_by_word_or_with_the_registration),
         TEST(other_services_of_the_worker_go_on),
         TEST(what_is_not_there_cannot_be_drained),
+        TEST(a_broker_that_ends_refuses_what_waits_and_accepted_calls_last_of_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
