@@ -68,9 +68,10 @@ static const struct {
     {do_register, {4, 3, 12, 12, 4, 1}}, {do_deregister, {1, 0, 1, 10, 1, 4}},
     {do_drain, {1, 0, 1, 4, 1, 1}},      {do_credit, {4, 3, 6, 4, 4, 4}},
     {do_cancel, {4, 2, 2, 4, 4, 1}},     {do_grant, {4, 2, 2, 4, 10, 1}},
-    {do_congest, {1, 1, 1, 1, 1, 1}},    {do_leave, {0, 0, 1, 1, 0, 0}},
-    {do_die, {1, 1, 6, 1, 1, 0}},        {do_block, {2, 2, 6, 2, 4, 0}},
-    {do_wait, {12, 8, 12, 12, 30, 20}},  {do_stop, {1, 0, 0, 1, 0, 0}},
+    {do_fill, {1, 1, 1, 1, 1, 0}},       {do_congest, {1, 1, 1, 1, 1, 1}},
+    {do_leave, {0, 0, 1, 1, 0, 0}},      {do_die, {1, 1, 6, 1, 1, 0}},
+    {do_block, {2, 2, 6, 2, 4, 0}},      {do_wait, {12, 8, 12, 12, 30, 20}},
+    {do_stop, {1, 0, 0, 1, 0, 0}},
 };
 
 /* Peers behave otherwise from now on. */

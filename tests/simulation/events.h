@@ -23,6 +23,7 @@ void do_progress(struct world *world, uint8_t peer);
 void do_forge(struct world *world, uint8_t peer);
 void do_credit(struct world *world, uint8_t peer);
 void do_leave(struct world *world, uint8_t peer);
+void do_fill(struct world *world, uint8_t peer);
 
 /* registering.c */
 void do_register(struct world *world, uint8_t peer);

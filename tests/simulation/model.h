@@ -101,6 +101,7 @@ struct model_peer {
     bool alive;
     bool leaving;
     bool congested;
+    bool full;    /* much is due to it: gets no calls until it has taken some */
     bool resting; /* gave a call back: need not be given others until it is heard of */
     uint32_t credit;
     uint32_t held_count;

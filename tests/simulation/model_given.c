@@ -63,6 +63,9 @@ static void check_worker(const struct model *model, const struct model_call *cal
     if (!worker->alive || worker->leaving)
         history_fail("worker %u is %s and was given a call", given->worker,
                      worker->alive ? "leaving" : "gone");
+    if (worker->full)
+        history_fail("worker %u has not taken what is due to it and was given a call",
+                     given->worker);
     if ((service->offers[call->asked.method] & bit(given->worker)) == 0)
         history_fail("worker %u was given a call of a method it does not offer", given->worker);
     if ((service->drained & bit(given->worker)) != 0)

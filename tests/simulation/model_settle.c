@@ -12,7 +12,7 @@ uint32_t model_free_workers(const struct model *model)
         const struct model_peer *worker = &model->peers[i];
         bool paced = worker->held_count >= PACED_CALLS &&
                      model->now < worker->last_given + PACED_MS;
-        if (worker->alive && !worker->leaving && !worker->resting && !paced &&
+        if (worker->alive && !worker->leaving && !worker->full && !worker->resting && !paced &&
             worker->held_count < worker->credit)
             free |= (uint32_t)bit(i);
     }

@@ -208,3 +208,17 @@ void do_leave(struct world *world, uint8_t peer)
     router_leaving(&world->router, &world->peers[peer]);
     model_settle(&world->model);
 }
+
+/* Much is due to the worker, or it has taken some. */
+void do_fill(struct world *world, uint8_t peer)
+{
+    struct model_peer *known = &world->model.peers[peer];
+    known->full = !known->full && one_in(world, 4);
+    history_add("worker %llu: full %llu", peer, known->full, 0, 0);
+    world->peers[peer].full = known->full;
+    if (known->full)
+        return;
+    known->resting = false;
+    router_serve(&world->router, &world->peers[peer], world->now);
+    model_settle(&world->model);
+}
