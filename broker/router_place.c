@@ -158,10 +158,10 @@ static uint64_t bound_of(uint64_t general, uint64_t particular)
     return particular != 0 ? particular : general;
 }
 
-/* The house keeps for many clients, and is bounded by the queues alone. */
+/* All oneway calls share the bound of one client: they are the house's. */
 static bool may_keep(const struct router *router, const struct call *call)
 {
-    return call->is_oneway || call->client->kept_bytes < router->limits.retained_bytes;
+    return call->client->kept_bytes < router->limits.retained_bytes;
 }
 
 static bool backlog_has_room(const struct router *router, const struct call *call)

@@ -66,6 +66,19 @@ static bool may_be_crowded_out(const struct model *model, const struct model_cal
 }
 
 /* May a queue or an account be full? */
+/* Bytes of requests that may be kept for oneway calls, which share one bound. */
+static uint64_t kept_for_oneway(const struct model *model, const struct model_call *call)
+{
+    uint64_t kept = 0;
+    for (uint32_t i = 0; i < model->live_count; i++) {
+        const struct model_call *other = &model->calls[model->live[i]];
+        if (other != call && other->asked.oneway &&
+            (other->phase == PHASE_WAITING || other->idempotent))
+            kept += other->asked.body_size + HEADER_MOST;
+    }
+    return kept;
+}
+
 static bool may_be_busy(const struct model *model, const struct model_call *call)
 {
     const struct model_service *service = &model->services[call->asked.service];
@@ -82,6 +95,8 @@ static bool may_be_busy(const struct model *model, const struct model_call *call
             (other->phase == PHASE_WAITING || other->idempotent))
             kept += other->asked.body_size + HEADER_MOST;
     }
+    if (call->asked.oneway)
+        kept = kept_for_oneway(model, call);
     if (kept >= model->limits.retained_bytes)
         return true;
     for (uint32_t i = 0; i < model->live_count; i++)
