@@ -52,13 +52,29 @@ static size_t count_kind(const struct busbar_value *registrations, size_t index)
     return count;
 }
 
+/* How many of the kind of the one at `index` get no more calls. */
+static size_t count_draining(const struct busbar_value *registrations, size_t index)
+{
+    const struct busbar_value *registration = busbar_value_at(registrations, index);
+    size_t count = 0;
+    for (size_t i = index; i < busbar_value_count(registrations); i++) {
+        const struct busbar_value *other = busbar_value_at(registrations, i);
+        count += same_kind(other, registration) &&
+                 busbar_value_as_bool(busbar_value_get(other, "draining"));
+    }
+    return count;
+}
+
+/* What it is, of how many workers, and how many of these are drained. */
 static void print_title(const char *service, const struct busbar_value *registration,
-                        size_t workers)
+                        size_t workers, size_t draining)
 {
     const char *version = text_of(registration, "version");
     printf("%s%s", service, *version != '\0' ? " " : "");
     table_print_text(version);
     printf("  %zu worker%s", workers, workers == 1 ? "" : "s");
+    if (draining > 0)
+        printf(", %zu drained", draining);
     print_tags(busbar_value_get(registration, "tags"));
     putchar('\n');
 }
@@ -88,7 +104,7 @@ static int print_description(const struct busbar_value *description, const char 
         size_t workers = count_kind(registrations, i);
         if (workers == 0)
             continue;
-        print_title(service, registration, workers);
+        print_title(service, registration, workers, count_draining(registrations, i));
         int code = print_methods(busbar_value_get(registration, "methods"));
         if (code != 0)
             return code;

@@ -70,6 +70,7 @@ static void a_drained_service_takes_no_calls_until_that_is_undone(void **state)
     KIT_CONTAINS(call->err, "DRAINING (not executed)");
     KIT_CONTAINS(kit_run(kit, "busbar", "describe", "--json", "test", NULL)->out,
                  "\"draining\": true");
+    KIT_CONTAINS(kit_run(kit, "busbar", "describe", "test", NULL)->out, "  1 worker, 1 drained");
     drain = kit_run(kit, "busbar", "drain", "--undo", "test", NULL);
     KIT_CODE(drain, 0);
     assert_string_equal(drain->out, "test: 1 worker in service again, 0 running\n");
