@@ -20,9 +20,9 @@ enum { SLOWER = 1 };
 
 enum {
     FIXED_SEED = 20260101,
-    FIXED_EVENTS = 12000000 / SLOWER,
-    RANDOM_EVENTS = 4000000 / SLOWER,
-    EVENTS_FOR_ALL = 1000000,
+    FIXED_EVENTS = 10000000 / SLOWER,
+    RANDOM_EVENTS = 1000000 / SLOWER,
+    EVENTS_FOR_ALL = 5000000,
     LEAST_SHARE = 100000, /* one in so many events, at least, has each kind of end */
 };
 
