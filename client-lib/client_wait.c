@@ -99,12 +99,12 @@ enum busbar_status busbar_client_call_many(struct busbar_client *client,
     for (size_t i = 0; replies != NULL && i < count; i++)
         replies[i] = NULL;
     enum busbar_status status = client_check_outside(client);
-    if (status == BUSBAR_OK && count > 0 && (calls == NULL || replies == NULL))
-        status = client_fail(client, BUSBAR_BAD_ARGUMENT,
-                             "there are no calls, or no place for "
-                             "their replies");
     if (status != BUSBAR_OK)
         return decline_all(calls, count, status);
+    if (count > 0 && (calls == NULL || replies == NULL)) {
+        (void)client_fail(client, BUSBAR_BAD_ARGUMENT, "no calls, or no place for their replies");
+        return decline_all(calls, count, BUSBAR_BAD_ARGUMENT);
+    }
     for (size_t i = 0; i < count; i++) {
         status = start_awaited(client, &calls[i], &replies[i]);
         if (status != BUSBAR_OK && replies[i] == NULL && refused == BUSBAR_OK)
