@@ -53,10 +53,10 @@ enum busbar_status busbar_client_call(struct busbar_client *client, const struct
     if (ret != NULL)
         *ret = NULL;
     enum busbar_status status = client_check_outside(client);
-    if (status == BUSBAR_OK && call == NULL)
-        status = client_fail(client, BUSBAR_BAD_ARGUMENT, "a call that is waited for is needed");
     if (status != BUSBAR_OK)
         return client_decline(call, status);
+    if (call == NULL)
+        return client_fail(client, BUSBAR_BAD_ARGUMENT, "a call that is waited for is needed");
     status = start_awaited(client, call, &answer);
     while (client->awaited > 0)
         (void)client_await(client, UINT64_MAX);

@@ -120,7 +120,7 @@ bool busbar_request_metadata_at(const struct busbar_request *request, size_t ind
                                 const char **name, const char **value)
 {
     const struct request_extra *extra = items_of(request);
-    if (extra == NULL || index >= extra->item_count)
+    if (extra == NULL || extra->items == NULL || index >= extra->item_count)
         return false;
     *name = extra->items[index].name;
     *value = extra->items[index].value;

@@ -69,7 +69,7 @@ static uint64_t hops_of(struct bytes metadata)
 static void a_call_takes_over_deadline_items_and_hops(void **state)
 {
     struct client_scene *scene = *state;
-    struct request request;
+    struct request request = {0};
     struct bytes none;
     client_scene_open_session(scene);
     handle(&request, 700, 4);
@@ -85,7 +85,7 @@ static void an_earlier_deadline_and_items_of_the_call_itself_come_first(void **s
 {
     static const char *const pairs[] = {"user", "bob", "own", "1", NULL};
     struct client_scene *scene = *state;
-    struct request request;
+    struct request request = {0};
     struct busbar_call own = client_scene_echo;
     own.metadata = pairs;
     own.timeout_ms = 600;
@@ -102,7 +102,7 @@ static void an_earlier_deadline_and_items_of_the_call_itself_come_first(void **s
 static void a_detached_call_takes_over_nothing_but_the_hops(void **state)
 {
     struct client_scene *scene = *state;
-    struct request request;
+    struct request request = {0};
     struct busbar_call detached = client_scene_echo;
     detached.flags = BUSBAR_DETACHED;
     client_scene_open_session(scene);
@@ -116,7 +116,7 @@ static void a_detached_call_takes_over_nothing_but_the_hops(void **state)
 static void hops_stay_at_the_most_that_can_be_told(void **state)
 {
     struct client_scene *scene = *state;
-    struct request request;
+    struct request request = {0};
     client_scene_open_session(scene);
     handle(&request, 5000, 255);
     struct packet call = client_scene_send(scene, &client_scene_echo);
@@ -126,7 +126,7 @@ static void hops_stay_at_the_most_that_can_be_told(void **state)
 static void a_request_without_time_left_has_no_call_sent(void **state)
 {
     struct client_scene *scene = *state;
-    struct request request;
+    struct request request = {0};
     struct busbar_reply *reply = NULL;
     client_scene_open_session(scene);
     handle(&request, 0, 0);
@@ -147,7 +147,7 @@ static void items_that_do_not_fit_together_are_refused(void **state)
     static char value[3990];
     const char *const pairs[] = {"own", value, NULL};
     struct client_scene *scene = *state;
-    struct request request;
+    struct request request = {0};
     struct busbar_call call = client_scene_echo;
     memset(value, 'v', sizeof value - 1);
     call.metadata = pairs;

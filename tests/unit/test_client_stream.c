@@ -324,7 +324,7 @@ static void destroying_the_client_hands_over_what_has_come(void **state)
 static void *answer_in_parts(void *hint)
 {
     struct client_scene *scene = hint;
-    struct packet packet = {0};
+    struct packet packet;
     uint64_t id = fake_broker_expect(&scene->broker, PACKET_CALL).id;
     for (size_t i = 0; i < 4; i++)
         send_part(scene, id, bytes_of_text("x"));

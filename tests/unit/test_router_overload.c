@@ -92,8 +92,9 @@ static void shop_close(struct shop *shop)
 static void shop_call(struct shop *shop)
 {
     static uint64_t id;
+    id++;
     struct packet packet = {.command = PACKET_CALL,
-                            .id = ++id,
+                            .id = id,
                             .timeout = DEADLINE_MS,
                             .service = bytes_of_text("shop"),
                             .method = bytes_of_text("sleep")};
