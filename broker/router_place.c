@@ -8,11 +8,6 @@
 #include "broker/balance.h"
 #include "protocol/metadata.h"
 
-enum {
-    HOPELESS_SHARE =
-        3, /* a call is hopeless only when it has waited so many times what it has left */
-};
-
 /* Notes whose call the worker is given, and paces it if a light client meets a flood there. */
 static void worker_pace(struct router *router, struct peer *worker, const struct peer *client)
 {
@@ -279,14 +274,13 @@ static const struct provider *method_provider(const struct method *method,
 }
 
 /* A call that will be too late has waited in vain, and the next one would too if a worker spent its
- * time on it: under overload that would be all of them. One that has much of its time left is never
- * among them, whatever a standstill of the workers made of the tempo. */
+ * time on it: under overload that would be all of them. One that has waited for less than a quarter of
+ * its time is never among them, whatever a standstill of the workers made of the tempo. */
 static bool call_is_hopeless(const struct call *call, uint64_t now)
 {
     uint64_t left = call->deadline - now;
     uint64_t waited = now - call->queued_at;
-    return call->attempts == 0 && left < waited / HOPELESS_SHARE &&
-           left < tempo_need(&call->method->tempo);
+    return call->attempts == 0 && left < 3 * waited && left < tempo_need(&call->method->tempo);
 }
 
 static void call_end_hopeless(struct router *router, struct call *call, uint64_t now)

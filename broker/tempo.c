@@ -1,6 +1,7 @@
 /*
- * An average that follows slowly and is never moved far by one reply: a worker that hung and then
- * answers all it had at once must not make the calls of the others look hopeless.
+ * An average that follows slowly, is never moved far by one reply, and by one in a millisecond at
+ * most: a worker that hung and then answers all it had at once must not make the calls of the others
+ * look hopeless.
  */
 #include "broker/tempo.h"
 
@@ -22,6 +23,8 @@ void tempo_note(struct tempo *tempo, uint64_t ms, uint64_t now)
     uint32_t needed = (uint32_t)(ms < NEED_MAX_MS ? ms : NEED_MAX_MS) * TEMPO_UNIT;
     uint32_t most = tempo->mean + tempo->mean / 2 + STEP_MS * TEMPO_UNIT;
     uint32_t slow = SLOW;
+    if (now == tempo->noted_at && tempo->notes >= LEARNING)
+        return;
     tempo->noted_at = now;
     if (tempo->notes < LEARNING)
         slow = ++tempo->notes;
