@@ -54,7 +54,7 @@ static void restart_all_along(struct scene *scene, struct soak_broker *brokers[2
             soak_sleep_ms(1);
         times_add(back, restart(scene, brokers[i % 2], state));
     }
-    soak_sleep_ms(ROUND_MS / 2);
+    soak_sleep_ms(SHORT_ROUND_MS / 2);
     times_print("listening to success", back);
     double longest = (double)back->longest / 1e6, bound = scene->is_long ? BACK_MS : 5 * BACK_MS;
     scene_check(scene, longest <= bound,
