@@ -18,6 +18,7 @@ enum {
     PAUSE_MS = 300, /* at most, without the broker */
     BACK_MS = 1000,
     WAIT_MS = 10000,
+    CONNECT_MS = 4000, /* a program may start slowly on a busy machine */
 };
 
 static const struct fault_worker usual = {.threads = 4};
@@ -73,6 +74,7 @@ static struct load_state *start(struct scene *scene, const char *brokers)
         scene_ready(scene, i);
     return scene_load(scene, &(struct load){.broker = brokers,
                                             .outstanding = 50,
+                                            .connect_ms = CONNECT_MS,
                                             .idempotent = 50,
                                             .by_caller = true,
                                             .sleepy = 50,
