@@ -18,7 +18,7 @@
 enum {
     TURN_MESSAGES = 256, /* taken in before what they caused is sent */
     TURN_PACKETS = 1024,
-    QUIET_MS = 200,      /* without a call, after which a broker that drains gets none any more */
+    QUIET_MS = 200,      /* without a call, after which a broker that drains may end */
     GOODBYE_MS = 1000,   /* how long the last messages may take to leave */
     DRAIN_WAIT_MS = 10,  /* between two looks whether a broker has drained */
     BLOCKED_WAIT_MS = 2, /* when an outbox is blocked; libzmq mostly wakes the loop before */
@@ -285,7 +285,7 @@ static void broker_end_drain(struct broker *broker)
     (void)zmq_setsockopt(broker->socket, ZMQ_LINGER, &linger, sizeof linger);
 }
 
-/* Calls received so far, and when no more will come if none does. */
+/* Calls received so far, and when it has been quiet for long enough if it stays so. */
 struct quiet {
     uint64_t calls;
     uint64_t until; /* ms */
@@ -293,13 +293,14 @@ struct quiet {
 
 /*
  * Is nothing under way any more? CALLs may have crossed the GOAWAY and be on their way still: who sent
- * them must be told DRAINING, and not find the session ended. The last has come when none did for a
- * while, or when everybody has left.
+ * them must be told DRAINING, and not find the session ended. And libzmq drops, at the other end, what
+ * nobody has begun to read when a link is closed, so the last replies need time to be read. Both have
+ * arrived when nothing happened for a while, or when everybody has left.
  */
 static bool broker_has_drained(struct broker *broker, struct quiet *quiet)
 {
     uint64_t calls = broker->counters.calls_received + broker->counters.bus_calls;
-    if (calls != quiet->calls)
+    if (calls != quiet->calls || broker->router.calls.count > 0)
         quiet->until = broker->now + QUIET_MS;
     quiet->calls = calls;
     return broker->router.calls.count == 0 &&

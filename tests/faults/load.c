@@ -134,7 +134,8 @@ int load_run(const void *argument)
 {
     load = argument;
     seed = load->seed;
-    const struct busbar_client_options options = {.broker = load->broker};
+    const struct busbar_client_options options = {.broker = load->broker,
+                                                  .connect_timeout_ms = load->connect_ms};
     if (busbar_client_new(&client, &options) != BUSBAR_OK)
         return 1;
     uint64_t until = soak_now_ns() + UINT64_C(1000000) * LIFE_MS;

@@ -35,6 +35,7 @@ struct load {
     const char *method; /* NULL: `count` and `count_again`, as `idempotent` says */
     unsigned outstanding;
     uint32_t timeout_ms;
+    uint32_t connect_ms; /* how long calls wait for a broker; 0: the library's default */
     unsigned idempotent; /* percent, marked so by their method or by the caller */
     bool by_caller;      /* they are all marked by the caller */
     unsigned sleepy;     /* percent that sleep in their handler … */

@@ -116,9 +116,11 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < WORKERS; i++)
         scene_ready(&scene, i);
     for (unsigned i = 0; i < CLIENTS; i++) {
-        struct load_state *state = scene_load(
-            &scene,
-            &(struct load){.outstanding = 500, .idempotent = 50, .sleepy = 40, .sleep_us = 10000});
+        struct load_state *state = scene_load(&scene, &(struct load){.outstanding = 500,
+                                                                     .timeout_ms = 20000,
+                                                                     .idempotent = 50,
+                                                                     .sleepy = 40,
+                                                                     .sleep_us = 10000});
         state->rate = (scene.is_long ? RATE : SHORT_RATE) / CLIENTS;
     }
     kill_all_along(&scene, &plan);

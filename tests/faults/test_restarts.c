@@ -18,6 +18,7 @@ enum {
     PAUSE_MS = 300, /* at most, without the broker */
     BACK_MS = 1000,
     WAIT_MS = 10000,
+    CONNECT_MS = 4000, /* a program may start slowly on a busy machine */
 };
 
 static const struct fault_worker usual = {.threads = 4};
@@ -54,7 +55,7 @@ static void restart_all_along(struct scene *scene, struct soak_broker *brokers[2
             soak_sleep_ms(1);
         times_add(back, restart(scene, brokers[i % 2], state));
     }
-    soak_sleep_ms(ROUND_MS / 2);
+    soak_sleep_ms(SHORT_ROUND_MS / 2);
     times_print("listening to success", back);
     double longest = (double)back->longest / 1e6, bound = scene->is_long ? BACK_MS : 5 * BACK_MS;
     scene_check(scene, longest <= bound,
@@ -73,6 +74,7 @@ static struct load_state *start(struct scene *scene, const char *brokers)
         scene_ready(scene, i);
     return scene_load(scene, &(struct load){.broker = brokers,
                                             .outstanding = 50,
+                                            .connect_ms = CONNECT_MS,
                                             .idempotent = 50,
                                             .by_caller = true,
                                             .sleepy = 50,

@@ -60,7 +60,7 @@ static void check_others(struct scene *scene, const struct load_state *state, en
 {
     double normal = normal_p99(state, phase);
     double now = times_quantile(&state->phases[phase].good, 0.99);
-    double bound = scene->is_long ? 2 * normal : 10 * normal + 20;
+    double bound = scene->is_long ? 2 * normal : 10 * normal + 100;
     scene_check(scene, now <= bound, "p99 of the others beside %s is %.3f ms, normally %.3f", what,
                 now, normal);
 }

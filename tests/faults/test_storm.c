@@ -16,7 +16,7 @@ enum {
     FAR = 3, /* workers whose way leads through the proxies */
     CLIENTS = 3,
     LONG_SECONDS = 120,
-    SHORT_SECONDS = 4,
+    SHORT_SECONDS = 3,
     PAUSE_MS = 150, /* between two events, at most twice that */
     CALM_MS = 1000,
 };
@@ -166,7 +166,7 @@ static void calm_down(struct storm *storm, struct load_state *state)
         storm->proxies[i].state->mode = PROXY_PASS;
     for (unsigned i = 0; i < WORKERS; i++)
         scene_ready(&storm->scene, i);
-    soak_sleep_ms(3 * CALM_MS);
+    soak_sleep_ms(2 * CALM_MS);
     state->phase = CALM;
     soak_sleep_ms(CALM_MS);
 }

@@ -13,7 +13,7 @@ build=${BUSBAR_BUILD:-build}
 export BUSBAR_BUILD=$build
 seed=${SEED:-$(date +%s)}
 faults='kills restarts stops overload slow_client rolling clients_killed network_clients
-    network_workers poison'
+    network_workers poison storm'
 items=${ITEMS:-bench fairness restart death function object simulation faults}
 items=${items//faults/$faults}
 limit=3600 # seconds for one item
