@@ -238,7 +238,7 @@ int command_call(struct cli *cli, int argc, char **argv)
         {"idempotent", OPTION_FLAG, &request.idempotent, NULL, "may be executed twice", 0, 0},
         {"wait", OPTION_TIME, &request.wait_ms, "TIME", "wait for a service that is not there", 0,
          0},
-        {"key", OPTION_TEXT, &request.key, "KEY", "calls of one key go to one worker", 0, 0},
+        {"key", OPTION_TEXT, &request.key, "KEY", "of a sticky service: one key, one worker", 0, 0},
         {"meta", OPTION_PAIR, &request.meta, "NAME=VALUE", "metadata for the handler; repeatable",
          0, 0},
     };

@@ -162,11 +162,13 @@ struct busbar_call {
     uint32_t wait_ms;            /* how long to wait for a service or method that nobody serves; 0:
                                     the call ends at once as NO_SERVICE or NO_METHOD */
     const char *key;             /* of a service balanced as `sticky`: calls of one key go to one
-                                    worker as long as it is there; 1 to 255 bytes; NULL for none */
+                                    worker as long as it is there and has room; 1 to 255 bytes; NULL
+                                    for none: to the least loaded */
     const char *const *metadata; /* name, value, name, value, …, NULL: for the handler, and for
                                     handlers it calls; at most 4000 bytes in all; NULL for none */
     busbar_part_fn *part;        /* with BUSBAR_STREAM: is given the parts, where the callback of an
-                                    outcome would run; NULL: busbar_client_wait hands them over */
+                                    outcome would run; NULL: busbar_client_wait hands them over,
+                                    so only for busbar_client_start */
     uint32_t window; /* with BUSBAR_STREAM: parts that may be under way or kept; 0: 16 */
     busbar_progress_fn *progress;
     busbar_reply_fn *callback; /* start only: runs inside busbar_client_process, _wait or _call */
@@ -263,7 +265,7 @@ const char *busbar_reply_error(const struct busbar_reply *reply);
 uint32_t busbar_reply_retry_after(const struct busbar_reply *reply);
 /*
  * The workers that were given the call and lost with it, or had it when it ended; of an error only.
- * They are numbered as `busbar describe` shows them.
+ * They are numbered as `busbar describe --json` shows them.
  */
 struct busbar_attempt {
     uint64_t worker;
