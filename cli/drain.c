@@ -236,7 +236,7 @@ int command_drain(struct cli *cli, int argc, char **argv)
     if (code != OPTIONS_GO_ON)
         return code;
     if (!target_read(&target, arguments.items[0])) {
-        report("must be SERVICE or SERVICE/WORKER with the number of a worker, not \"%s\"",
+        report("what is drained must be SERVICE or SERVICE/WORKER, WORKER a number, not \"%s\"",
                arguments.items[0]);
         return EXIT_CLASS_USAGE;
     }
