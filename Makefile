@@ -299,7 +299,7 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(FUZZ_KI
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(TEST_LIBS))
 
-include tests/simulation/rules.mk
+include $(sort $(wildcard tests/*/rules.mk))
 
 .PHONY: tests
 tests: ## builds the test programs
@@ -346,11 +346,6 @@ check-valgrind: all tests ## the unit tests, broker, client and worker under val
 	@build-aux/install-packages.sh build lint
 	@BUSBAR_BUILD=$(abspath $(BUILD)) BUSBAR_VALGRIND=1 TEST_TIMEOUT=$${TEST_TIMEOUT:-600} \
 		tests/run-tests.sh $(UNIT_TESTS) $(wildcard tests/valgrind/test_*.sh)
-
-.PHONY: model
-model: ## the protocol of calls checked by Spin, and with faults, each of which it must find
-	@build-aux/install-packages.sh build model
-	@tests/model/run.sh
 
 # A demonstration, measurements ------------------------------------------------------------------
 

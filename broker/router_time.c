@@ -60,6 +60,8 @@ void call_pass_deadline(struct router *router, struct call *call)
                               .fate = call_fate(call),
                               .text = "the deadline passed before a worker was free",
                               .counter = &router->counters->outcome_expired};
+    if (is_unserved(call))
+        outcome.text = "the deadline passed and nobody came to serve it";
     if (call->attempts > 0) {
         outcome.status = BUSBAR_TIMEOUT;
         outcome.text = "the deadline passed before its worker answered";
