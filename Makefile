@@ -279,16 +279,6 @@ $(INTEGRATION_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(EMBED) $(TEST_LIBS))
 
-# Faults on real processes: each program is one scenario, here in its short form; tests/soak/run.sh
-# runs the long ones.
-FAULT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/faults/test_*.c))
-FAULT_KIT := $(filter-out tests/faults/test_%,$(wildcard tests/faults/*.c)) $(SOAK_KIT)
-
-$(FAULT_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(FAULT_KIT)) $(PUBLIC_ARCHIVES)
-	@mkdir -p $(@D)
-	$(call SAY,LINK,$@)
-	$(QUIET)$(call link,$(LIBRARY_LIBS))
-
 # Fuzz drivers, here with inputs that are the same in each run; tests/fuzz/fuzz.h is their entry.
 FUZZ_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_KIT := tests/fuzz/main.c tests/fuzz/seeds.c tests/unit/vectors.c
