@@ -311,6 +311,8 @@ static bool export_serve_one(struct router *router, struct export *export, uint6
 
 void router_serve(struct router *router, struct peer *worker, uint64_t now)
 {
+    if (router->backlog.flows.count == 0)
+        return; /* nothing waits anywhere */
     LIST_EACH(node, &worker->exports) {
         struct export *export = CONTAINER_OF(node, struct export, of_worker);
         bool served = false;
