@@ -303,12 +303,13 @@ static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
     }
     if (bundle->attached != NULL && !seal_body(bundle, outbox->account))
         return false;
+    bundle->sealed = true; /* the last write before the counts that its end is ordered by */
     if (!seal_frame(bundle, outbox->account)) {
+        bundle->sealed = false;
         if (bundle->attached != NULL)
             zmq_msg_close(&bundle->body);
         return false;
     }
-    bundle->sealed = true;
     outbox->waiting -= bundle_waiting(bundle);
     return true;
 }
