@@ -303,13 +303,12 @@ static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
     }
     if (bundle->attached != NULL && !seal_body(bundle, outbox->account))
         return false;
-    bundle->sealed = true; /* the last write before the counts that its end is ordered by */
     if (!seal_frame(bundle, outbox->account)) {
-        bundle->sealed = false;
         if (bundle->attached != NULL)
             zmq_msg_close(&bundle->body);
         return false;
     }
+    bundle->sealed = true;
     outbox->waiting -= bundle_waiting(bundle);
     return true;
 }
@@ -332,6 +331,14 @@ static bool routing_id_send(const struct routing_id *peer, void *socket)
     return rc >= 0;
 }
 
+/* Orders what was done with a lent bundle before its release on libzmq's I/O thread, for those too who
+ * cannot see the order that libzmq's own queues give: the release counts on the same counter. */
+static void bundle_hand_over(struct bundle *bundle)
+{
+    if (bundle->lent)
+        atomic_fetch_add(&bundle->account->references, 0);
+}
+
 /* A ROUTER refuses on the routing id, a DEALER on the first frame; all else then goes through. */
 static enum outbox_result bundle_send(struct bundle *bundle, void *socket,
                                       const struct routing_id *peer)
@@ -349,6 +356,7 @@ static enum outbox_result bundle_send(struct bundle *bundle, void *socket,
         zmq_msg_init(&body);
         zmq_msg_move(&body, &bundle->body);
     }
+    bundle_hand_over(bundle);
     if (!message_send(&frame, socket, attached != NULL ? ZMQ_SNDMORE : 0)) {
         enum outbox_result result = errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
         zmq_msg_move(&bundle->frame, &frame);
