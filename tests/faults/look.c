@@ -91,8 +91,18 @@ void scene_peak_reset(pid_t pid)
         soak_die("the peak of process %d stays", (int)pid);
 }
 
-size_t scene_memory(size_t kib)
+static bool is_sanitized(void)
 {
     const char *sanitizer = getenv("BUSBAR_SANITIZE");
-    return sanitizer != NULL && *sanitizer != '\0' ? kib * 100 : kib;
+    return sanitizer != NULL && *sanitizer != '\0';
+}
+
+size_t scene_memory(size_t kib)
+{
+    return is_sanitized() ? kib * 100 : kib;
+}
+
+double scene_time(double ms)
+{
+    return is_sanitized() ? ms * 10 : ms;
 }

@@ -70,6 +70,8 @@ size_t scene_peak_kib(pid_t pid);
 void scene_peak_reset(pid_t pid);
 /* A bound of memory in KiB; sanitizers, which free nothing for long, are given more. */
 size_t scene_memory(size_t kib);
+/* A generous bound of time in ms for a short run; sanitizers, which slow all down, are given more. */
+double scene_time(double ms);
 
 /* What must hold, with the figures: prints `ok - ` or, of a long run, `PASS name: `. */
 __attribute__((format(printf, 3, 4))) void scene_check(struct scene *scene, bool holds,

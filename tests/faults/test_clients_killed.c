@@ -83,7 +83,7 @@ static void judge(struct scene *scene, uint64_t rounds, const struct times *told
 {
     unsigned long long ran = executions(scene->oracle), cancelled = scene->oracle->cancelled;
     double usual = times_quantile(told, 0.9);
-    double bound = scene->is_long ? TOLD_MS : SHORT_TOLD_MS;
+    double bound = scene->is_long ? TOLD_MS : scene_time(SHORT_TOLD_MS);
     times_print("SIGKILL to cancelled", told);
     scene_check(
         scene, cancelled == ran && ran >= rounds * RUNNING && usual <= bound,

@@ -86,7 +86,7 @@ static void judge(struct scene *scene, const struct plan *plan)
     size_t expected = faults.statuses[BUSBAR_OK] + faults.statuses[BUSBAR_WORKER_LOST];
     size_t more = plan->last_kib > plan->warm_kib ? plan->last_kib - plan->warm_kib : 0;
     size_t most = scene->is_long ? plan->warm_kib / 10 + FLAT_KIB : SHORT_FLAT_KIB;
-    double bound = scene->is_long ? LOST_MS : 10 * LOST_MS;
+    double bound = scene->is_long ? LOST_MS : scene_time(10 * LOST_MS);
     times_print("SIGKILL to WORKER_LOST", lost);
     scene_check(scene, expected == faults.calls, "%zu calls are OK, %zu WORKER_LOST, %zu else",
                 faults.statuses[BUSBAR_OK], faults.statuses[BUSBAR_WORKER_LOST],

@@ -97,7 +97,7 @@ static void be_silent(const struct scene *scene, struct proxy_state *proxy, enum
 static void judge_silence(struct scene *scene, const struct load_state *state)
 {
     const struct times *lag = &state->phases[SILENT].lag;
-    double bound = scene->is_long ? LAG_MS : 10 * LAG_MS;
+    double bound = scene->is_long ? LAG_MS : scene_time(10 * LAG_MS);
     unsigned long long made = state->phases[BACK].made;
     unsigned long long good = state->phases[BACK].outcomes[BUSBAR_OK];
     times_print("deadline to TIMEOUT", lag);

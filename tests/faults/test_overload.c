@@ -81,7 +81,7 @@ static void check_recovery(struct scene *scene, const struct load_state *state, 
     double now = times_quantile(&state->phases[phase].good, 0.9);
     unsigned long long made = state->phases[phase].made;
     unsigned long long ok = state->phases[phase].outcomes[BUSBAR_OK];
-    double bound = scene->is_long ? 2 * normal : 10 * normal + 100;
+    double bound = scene->is_long ? 2 * normal : 10 * normal + scene_time(100);
     scene_check(scene, made > 0 && ok == made && now <= bound,
                 "soon after %s %llu of %llu calls are OK, with a p90 of %.1f ms, normally %.1f",
                 what, ok, made, now, normal);

@@ -61,7 +61,7 @@ static void check_others(struct scene *scene, const struct load_state *others)
 {
     double normal = times_quantile(&others->phases[NORMAL].good, 0.99);
     double beside = times_quantile(&others->phases[BESIDE].good, 0.99);
-    double bound = scene->is_long ? 2 * normal : 10 * normal + 100;
+    double bound = scene->is_long ? 2 * normal : 10 * normal + scene_time(100);
     unsigned long long made = others->made, ok = 0;
     for (int i = 0; i < LOAD_PHASES; i++)
         ok += others->phases[i].outcomes[BUSBAR_OK];

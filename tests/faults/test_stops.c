@@ -41,7 +41,8 @@ static unsigned time_of(const struct scene *scene)
 
 static void check_lag(struct scene *scene, const struct times *lag, const char *what)
 {
-    double longest = (double)lag->longest / 1e6, bound = scene->is_long ? LAG_MS : 10 * LAG_MS;
+    double longest = (double)lag->longest / 1e6,
+           bound = scene->is_long ? LAG_MS : scene_time(10 * LAG_MS);
     scene_check(scene, longest <= bound,
                 "calls of %s ended within %.1f ms of their deadlines, at most %.0f", what, longest,
                 bound);
@@ -60,7 +61,7 @@ static void check_others(struct scene *scene, const struct load_state *state, en
 {
     double normal = normal_p99(state, phase);
     double now = times_quantile(&state->phases[phase].good, 0.99);
-    double bound = scene->is_long ? 2 * normal : 10 * normal + 100;
+    double bound = scene->is_long ? 2 * normal : 10 * normal + scene_time(100);
     scene_check(scene, now <= bound, "p99 of the others beside %s is %.3f ms, normally %.3f", what,
                 now, normal);
 }
