@@ -102,7 +102,7 @@ static struct request_extra *items_of(const struct busbar_request *request)
         return extra;
     while (metadata_next(&rest, &entry))
         count += entry.key == METADATA_ITEM;
-    extra->items = malloc(count * sizeof *extra->items + request->metadata.size + 1);
+    extra->items = calloc(1, count * sizeof *extra->items + request->metadata.size + 1);
     if (extra->items == NULL)
         return NULL;
     items_fill(extra, request->metadata, (char *)(extra->items + count));
