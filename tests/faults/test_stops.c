@@ -12,6 +12,7 @@ enum {
     WORKERS = 4,
     STOPPED = 0, /* the place of the one that is stopped */
     DEADLINE_MS = 400,
+    SETTLE_MS = 50, /* until what a worker holds when it is stopped was called in that phase */
     LONG_MS = 10000,
     SHORT_MS = 1500,
     LAG_MS = 50,
@@ -89,6 +90,7 @@ static void stop_one(struct scene *scene, struct load_state *state)
 {
     pid_t pid = scene->places[STOPPED].process.pid;
     state->phase = STOPPING;
+    soak_sleep_ms(SETTLE_MS);
     kill(pid, SIGSTOP);
     soak_sleep_ms(time_of(scene));
     kill(pid, SIGCONT);
