@@ -20,6 +20,28 @@ struct broker_bind {
     char *endpoint;
 };
 
+/* Dialects of Majordomo that are no version of its specification: docs/majordomo.md. */
+enum majordomo_dialect {
+    MAJORDOMO_D1,
+    MAJORDOMO_D4,
+};
+
+struct majordomo_compat {
+    enum majordomo_dialect dialect;
+};
+
+/* What holds for Majordomo peers: key `majordomo`. */
+struct majordomo_settings {
+    uint32_t heartbeat_interval;     /* ms; 2500 */
+    uint32_t heartbeat_liveness;     /* intervals; 3 */
+    uint32_t busy;                   /* ms that a worker with a request may be silent; 10 min */
+    uint32_t wait;                   /* ms that a request waits for what nobody serves; 30 s */
+    uint32_t timeout;                /* ms from a request to its reply; 30 min */
+    bool errors;                     /* answer requests that fail */
+    struct majordomo_compat *compat; /* dialects taken besides the two versions */
+    size_t compat_count;
+};
+
 struct broker_settings {
     struct broker_bind *binds; /* key `bind`: a list of strings or maps {endpoint: …} */
     size_t bind_count;
@@ -42,6 +64,7 @@ struct broker_settings {
     uint32_t drain;              /* ms that running calls have when the broker stops; 5000 */
     struct service_rule *rules;  /* key `services` */
     size_t rule_count;
+    struct majordomo_settings majordomo;
     uint32_t session_limit; /* connected peers; 0: what the file descriptor limit allows */
     char *log_level;        /* error, warning, info, debug */
 };

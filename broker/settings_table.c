@@ -187,6 +187,11 @@ static const struct settings_key rule_keys[] = {
         .type = SETTINGS_GROUP,
         .table = &rule_queue_table,
     },
+    {
+        .key = "majordomo",
+        .type = SETTINGS_GROUP,
+        .table = &majordomo_rule_table,
+    },
 };
 
 static const struct settings_table rule_table = {rule_keys, ARRAY_SIZE(rule_keys),
@@ -197,7 +202,7 @@ static const char *rule_name_expected(const char *text)
     size_t size = strlen(text);
     if (size > 0 && text[size - 1] == '*')
         size--;
-    return (size == 0 && text[0] == '*') || name_is_service(text, size)
+    return (size == 0 && text[0] == '*') || name_is_majordomo(text, size)
                ? NULL
                : "the name of a service, or the beginning of some and a '*'";
 }
@@ -344,8 +349,18 @@ static const struct settings_key keys[] = {
         .help =
             "What holds for some services alone, by name, or by the beginning of it and a *:\n"
             "NAME: {balance: least_loaded | round_robin | random | sticky,\n"
-            "       queue: {calls: N, bytes: SIZE, age: TIME}}. What is 0 or default here is as\n"
-            "everywhere, or as the workers of the service say.",
+            "       queue: {calls: N, bytes: SIZE, age: TIME},\n"
+            "       majordomo: {method: NAME, method_frame: true | false}}. What is 0 or default\n"
+            "here is as everywhere, or as the workers of the service say. A request of a\n"
+            "Majordomo client calls `method`, or the method that its first frame names;\n"
+            "with `method_frame` Majordomo workers get that of native calls as a frame.",
+    },
+    {
+        .key = "majordomo",
+        .type = SETTINGS_GROUP,
+        .offset = AT(majordomo, struct majordomo_settings),
+        .table = &majordomo_table,
+        .help = "Clients and workers that speak Majordomo (7/MDP, 18/MDP): docs/majordomo.md.",
     },
     {
         .key = "session_limit",

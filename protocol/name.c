@@ -57,6 +57,17 @@ bool name_is_method(const char *name, size_t size)
     return name_matches(name, size, WORD);
 }
 
+bool name_is_majordomo(const char *name, size_t size)
+{
+    if (size == 0 || size > NAME_SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        if (name[i] <= ' ' || name[i] > '~' || name[i] == '"' || name[i] == '\\')
+            return false;
+    }
+    return true;
+}
+
 static bool name_starts_with(const char *name, size_t size, const char *prefix)
 {
     size_t prefix_size = strlen(prefix);

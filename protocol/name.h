@@ -15,6 +15,9 @@ bool name_is_service(const char *name, size_t size);
 /* [A-Za-z0-9_]{1,127} */
 bool name_is_method(const char *name, size_t size);
 
+/* What Majordomo peers may name a service: 1 to 127 of printable ASCII, but no space, '"' or '\\'. */
+bool name_is_majordomo(const char *name, size_t size);
+
 /* Names the bus keeps for itself: `bus`, `bus.*`, `mmi.*`, `titanic.*` and a leading `_`. */
 bool name_is_reserved(const char *name, size_t size);
 

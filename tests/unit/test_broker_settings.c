@@ -133,20 +133,23 @@ static void rules_of_services_are_read(void **state)
     static const struct {
         const char *name;
         struct service_rule rule;
+        const char *method;
     } expected[] = {
-        {"a.b", {.balance = BALANCE_STICKY}},
-        {"c*", {.queue_calls = 2, .queue_bytes = 3 << 10, .queue_age = 4000}},
-        {"*", {.balance = BALANCE_LEAST_LOADED, .queue_age = 5}},
-        {"d", {.balance = BALANCE_UNSET}},
-        {"e", {.balance = BALANCE_RANDOM}},
-        {"e*", {.balance = BALANCE_ROUND_ROBIN}},
+        {"a.b", {.balance = BALANCE_STICKY}, ""},
+        {"c*", {.queue_calls = 2, .queue_bytes = 3 << 10, .queue_age = 4000}, ""},
+        {"*", {.balance = BALANCE_LEAST_LOADED, .queue_age = 5}, ""},
+        {"d", {.balance = BALANCE_UNSET}, ""},
+        {"e", {.balance = BALANCE_RANDOM}, ""},
+        {"e*", {.balance = BALANCE_ROUND_ROBIN}, ""},
+        {"f/g", {.method_frame = true}, "make"},
     };
     CLEANUP(broker_settings_fini) struct broker_settings settings;
     load_good(&settings, (struct broker_settings_input){0},
               "services:\n  a.b: {balance: sticky}\n"
               "  c*: {queue: {calls: 2, bytes: 3 KiB, age: 4s}}\n"
               "  \"*\": {balance: least_loaded, queue: {age: 5ms}}\n  d: {balance: default}\n"
-              "  e: {balance: random}\n  e*: {balance: round_robin}\n");
+              "  e: {balance: random}\n  e*: {balance: round_robin}\n"
+              "  f/g: {majordomo: {method: make, method_frame: true}}\n");
     assert_int_equal(settings.rule_count, ARRAY_SIZE(expected));
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
         const struct service_rule *rule = &settings.rules[i];
@@ -155,7 +158,28 @@ static void rules_of_services_are_read(void **state)
         assert_int_equal(rule->queue_calls, expected[i].rule.queue_calls);
         assert_int_equal(rule->queue_bytes, expected[i].rule.queue_bytes);
         assert_int_equal(rule->queue_age, expected[i].rule.queue_age);
+        assert_string_equal(rule->method, expected[i].method);
+        assert_int_equal(rule->method_frame, expected[i].rule.method_frame);
     }
+}
+
+static void what_holds_for_majordomo_peers_is_read(void **state)
+{
+    (void)state;
+    CLEANUP(broker_settings_fini) struct broker_settings settings;
+    load_good(&settings, (struct broker_settings_input){0},
+              "majordomo:\n  heartbeat: {interval: 1s, liveness: 4}\n  busy: 2m\n  wait: 3s\n"
+              "  timeout: 4s\n  errors: true\n  compat: [d4, {dialect: d1}]\n");
+    const struct majordomo_settings *majordomo = &settings.majordomo;
+    assert_int_equal(majordomo->heartbeat_interval, 1000);
+    assert_int_equal(majordomo->heartbeat_liveness, 4);
+    assert_int_equal(majordomo->busy, 120000);
+    assert_int_equal(majordomo->wait, 3000);
+    assert_int_equal(majordomo->timeout, 4000);
+    assert_true(majordomo->errors);
+    assert_int_equal(majordomo->compat_count, 2);
+    assert_int_equal(majordomo->compat[0].dialect, MAJORDOMO_D4);
+    assert_int_equal(majordomo->compat[1].dialect, MAJORDOMO_D1);
 }
 
 static void a_dump_reads_back_as_the_same(void **state)
@@ -361,6 +385,7 @@ int main(void)
         cmocka_unit_test(the_defaults_are_those_of_the_header),
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(rules_of_services_are_read),
+        cmocka_unit_test(what_holds_for_majordomo_peers_is_read),
         cmocka_unit_test(a_dump_reads_back_as_the_same),
         cmocka_unit_test(the_annotated_file_has_every_key_with_its_default),
         cmocka_unit_test(the_command_line_comes_before_the_file),

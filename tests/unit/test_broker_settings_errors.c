@@ -14,7 +14,7 @@
 
 #define KNOWN                                                                                      \
     "version, bind, allow_plaintext, body_limit, heartbeat, queue, outbox_bytes, retained_bytes, " \
-    "client_calls, attempts, retry, wait, hops, drain, services, session_limit, log"
+    "client_calls, attempts, retry, wait, hops, drain, services, majordomo, session_limit, log"
 #define PORT "tcp://HOST:PORT with a port from 1 to 65535 or * for a free one"
 #define HOST "tcp://HOST:PORT with an address, the name of an interface or * as the host"
 #define SIZE "a size like 64 KiB or 16 MiB, from 1 KiB to 1 GiB"
@@ -36,6 +36,9 @@ static const struct {
     {TEXT("<<: {attempts: 1}\n"), "1:1: unknown key \"<<\" in the file; known are " KNOWN},
     {TEXT("atempts: 1\n"), "1:1: unknown key \"atempts\" in the file; did you mean \"attempts\"?"},
     {TEXT("colour: red\n"), "1:1: unknown key \"colour\" in the file; known are " KNOWN},
+    {TEXT("majordomo: {compat: [d2]}\n"), "1:22: majordomo.compat must be d1 or d4, not \"d2\""},
+    {TEXT("services: {a: {majordomo: {method: a.b}}}\n"),
+     "1:35: services.a.majordomo.method must be the name of a method, not \"a.b\""},
     {TEXT("queue: {call: 1}\n"), "1:9: unknown key \"call\" in queue; did you mean \"calls\"?"},
     {TEXT("heartbeat: {intervall: 1s}\n"),
      "1:13: unknown key \"intervall\" in heartbeat; did you mean \"interval\"?"},
@@ -184,7 +187,7 @@ static const struct {
      "2:16: services.a.balance must be default, least_loaded, round_robin, random or sticky, not "
      "\"fair\""},
     {TEXT("services:\n  a: {weight: 1}\n"),
-     "2:7: unknown key \"weight\" in services.a; known are balance, queue"},
+     "2:7: unknown key \"weight\" in services.a; known are balance, queue, majordomo"},
     {TEXT("services:\n  a: {queue: {calls: x}}\n"),
      "2:22: services.a.queue.calls must be a whole number from 0 to 100000000, not \"x\""},
     {TEXT("services:\n  a b: {}\n  '**': {}\n  -a*: {}\n  '': {}\n"),

@@ -102,6 +102,21 @@ static void each_byte_is_allowed_where_the_grammar_says(void **state)
     }
 }
 
+static void a_majordomo_peer_may_name_a_service_more_freely(void **state)
+{
+    (void)state;
+    char name[NAME_SIZE_MAX + 1];
+    memset(name, '~', sizeof(name));
+    assert_true(name_is_majordomo(name, NAME_SIZE_MAX));
+    assert_false(name_is_majordomo(name, NAME_SIZE_MAX + 1));
+    assert_false(name_is_majordomo("", 0));
+    for (int byte = 0; byte < 256; byte++) {
+        const char second[] = {'/', (char)byte};
+        bool is_graphic = byte > ' ' && byte < 0x7f && byte != '"' && byte != '\\';
+        assert_int_equal(name_is_majordomo(second, 2), is_graphic);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -109,6 +124,7 @@ int main(void)
         cmocka_unit_test(a_name_has_at_most_127_bytes),
         cmocka_unit_test(a_nul_is_not_part_of_a_name),
         cmocka_unit_test(each_byte_is_allowed_where_the_grammar_says),
+        cmocka_unit_test(a_majordomo_peer_may_name_a_service_more_freely),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
