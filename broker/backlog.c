@@ -157,7 +157,7 @@ static struct call *flow_oldest(const struct flow *flow, const struct export *ex
     struct call *oldest = NULL;
     LIST_EACH(node, (struct list *)(uintptr_t)&flow->lanes) {
         struct lane *lane = CONTAINER_OF(node, struct lane, of_flow);
-        if (!export_offers(export, lane->method))
+        if (!export_takes(export, lane->method))
             continue;
         struct call *call = LIST_FIRST(&lane->calls, struct call, place);
         if (oldest == NULL || call->sequence < oldest->sequence)

@@ -59,7 +59,7 @@ bool backlog_add_first(struct backlog *backlog, struct call *call);
 /* Takes a call out, because it ended otherwise. */
 void backlog_remove(struct backlog *backlog, struct call *call);
 
-/* Takes the call whose turn it is among those the export offers; NULL if there is none. */
+/* Takes the call whose turn it is among those the export takes; NULL if there is none. */
 struct call *backlog_take(struct backlog *backlog, const struct export *export);
 
 /* A call that waits for the method, or NULL. */

@@ -46,7 +46,7 @@ static struct busbar_value *service_methods(const struct service *service)
     struct busbar_value *list = busbar_value_list();
     for (size_t i = 0; i < service->method_slots && list != NULL; i++) {
         const struct method *method = service->methods[i];
-        if (method == NULL || method->provider_count == 0)
+        if (method == NULL || method->provider_count == 0 || method == service->whole)
             continue;
         struct bytes name = method_name(method);
         struct busbar_value *text = busbar_value_string((const char *)name.data, name.size);

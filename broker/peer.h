@@ -21,6 +21,7 @@ struct peer {
     uint32_t call_count; /* length of calls */
     struct list flows;   /* struct flow.of_client */
     size_t kept_bytes;   /* request bytes kept for its calls */
+    bool calls_whole;    /* its protocol has no methods, and names by rules of its own */
     bool congested;      /* much is due to it: what can be done without is not sent */
     bool full;           /* as much: as a worker it gets no more calls until it has taken some */
 

@@ -152,6 +152,8 @@ static struct method *method_new(struct registry *registry, struct service *serv
     memcpy(method->names, service->name, service->name_size);
     memcpy(method->names + service->name_size, name.data, name.size);
     service->methods[index] = method;
+    if (name.size == 0)
+        service->whole = method;
     map_insert(&registry->methods, &method->by_name, names_hash(registry, owner, name));
     return method;
 }
@@ -167,6 +169,8 @@ void method_unref(struct registry *registry, struct method *method)
         registry->recent = NULL;
     map_remove(&registry->methods, &method->by_name);
     service->methods[method->index] = NULL;
+    if (service->whole == method)
+        service->whole = NULL;
     free(method->providers);
     free(method);
     service_collect(registry, service);

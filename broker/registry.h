@@ -51,6 +51,7 @@ struct service {
     size_t export_count; /* length of exports */
     struct method **methods;
     size_t method_slots; /* length of methods, holes included */
+    struct method *whole; /* the one of the empty name, while there is one */
     struct list flows;   /* flow.of_service: the backlog, in the order of its round robin */
     size_t queued;       /* calls in the backlog */
     size_t queued_bytes;
@@ -128,16 +129,39 @@ static inline void method_ref(struct method *method)
 
 void method_unref(struct registry *registry, struct method *method);
 
-/* Does anybody offer it who is not draining? */
-static inline bool method_is_open(const struct method *method)
+/* The method whose providers take its calls: its own, or those that take whatever nobody offers. */
+static inline struct method *method_source(struct method *method)
 {
-    return method->provider_count > method->draining_count;
+    struct method *whole = method->service->whole;
+    return method->provider_count > 0 || whole == NULL ? method : whole;
+}
+
+/* Does anybody take its calls? */
+static inline bool method_is_served(struct method *method)
+{
+    return method_source(method)->provider_count > 0;
+}
+
+/* Who is not draining? */
+static inline bool method_is_open(struct method *method)
+{
+    const struct method *source = method_source(method);
+    return source->provider_count > source->draining_count;
 }
 
 static inline bool export_offers(const struct export *export, const struct method *method)
 {
     return method->index / 64 < export->offer_words &&
            (export->offers[method->index / 64] >> (method->index % 64) & 1);
+}
+
+/* May the export be given calls that wait for the method? Those that nobody offers by name may go to
+ * one that takes the whole service, and those without a name to one that finds it in their bodies. */
+static inline bool export_takes(const struct export *export, const struct method *method)
+{
+    return export_offers(export, method) ||
+           (method->provider_count == 0 &&
+            (export->registration.whole || method->method_size == 0));
 }
 
 static inline struct bytes method_service(const struct method *method)

@@ -59,6 +59,14 @@ void router_settle(struct router *router, uint64_t until)
     router->settle_until = until;
 }
 
+static bool names_are_well_formed(const struct peer *client, const struct packet *packet)
+{
+    struct bytes service = packet->service;
+    struct bytes method = packet->method;
+    return client->calls_whole || (name_is_service((const char *)service.data, service.size) &&
+                                   name_is_method((const char *)method.data, method.size));
+}
+
 /* Why a call cannot be routed: a name outside the grammar, no such service, or no such method. */
 static void router_refuse_name(struct router *router, struct peer *client,
                                const struct packet *packet)
@@ -68,8 +76,7 @@ static void router_refuse_name(struct router *router, struct peer *client,
     const struct service *found = registry_find_service(&router->registry, service);
     char text[512];
     struct outcome outcome = {.text = text};
-    if (!name_is_service((const char *)service.data, service.size) ||
-        !name_is_method((const char *)method.data, method.size)) {
+    if (!names_are_well_formed(client, packet)) {
         outcome.status = BUSBAR_BAD_REQUEST;
         outcome.text = "the name of the service or method is outside the grammar";
         outcome.counter = &router->counters->outcome_bad_request;
@@ -154,6 +161,28 @@ static bool router_admit(struct router *router, const struct arriving *arriving)
     return true;
 }
 
+/* May the call wait until somebody serves what nobody does? */
+static bool may_be_awaited(const struct router *router, const struct arriving *arriving,
+                           uint64_t now)
+{
+    const struct packet *packet = arriving->packet;
+    struct bytes service = packet->service;
+    bool waits = arriving->wishes.wait != 0 || now < router->settle_until;
+    return waits && names_are_well_formed(arriving->client, packet) &&
+           (arriving->client->calls_whole ||
+            !name_is_reserved((const char *)service.data, service.size));
+}
+
+/* A record of the method if workers of the service take whatever nobody offers by name, else NULL. */
+static struct method *router_whole_method(struct router *router, const struct packet *packet)
+{
+    const struct service *service = registry_find_service(&router->registry, packet->service);
+    if (service == NULL || service->whole == NULL || service->whole->provider_count == 0 ||
+        !name_is_method((const char *)packet->method.data, packet->method.size))
+        return NULL;
+    return registry_await_method(&router->registry, packet->service, packet->method);
+}
+
 /* The method if somebody serves it, or if the call waits for that; NULL after a refusal. */
 static struct method *router_method(struct router *router, const struct arriving *arriving,
                                     uint64_t now)
@@ -162,18 +191,19 @@ static struct method *router_method(struct router *router, const struct arriving
     struct bytes service = packet->service;
     struct bytes name = packet->method;
     struct method *method = registry_find_method(&router->registry, service, name);
+    if (method == NULL)
+        method = router_whole_method(router, packet);
     if (method != NULL && method_is_open(method))
         return method;
     if (method != NULL) {
         object(router, arriving, BUSBAR_DRAINING, &router->counters->outcome_draining,
                "all workers that offer '%.*s.%.*s' are drained", (int)service.size,
                (const char *)service.data, (int)name.size, (const char *)name.data);
+        method_ref(method); /* one that was made just now goes again */
+        method_unref(&router->registry, method);
         return NULL;
     }
-    if ((arriving->wishes.wait == 0 && now >= router->settle_until) ||
-        !name_is_service((const char *)service.data, service.size) ||
-        name_is_reserved((const char *)service.data, service.size) ||
-        !name_is_method((const char *)name.data, name.size)) {
+    if (!may_be_awaited(router, arriving, now)) {
         router_refuse_name(router, arriving->client, packet);
         return NULL;
     }

@@ -45,7 +45,7 @@ void router_check_peer(const struct router *router, const struct peer *peer)
 static size_t check_lane(const struct lane *lane, size_t *waiting)
 {
     size_t length = 0;
-    bool is_offered = lane->method->provider_count > 0;
+    bool is_offered = method_is_served(lane->method);
     assert(method_is_open(lane->method) || !is_offered);
     for (const struct list *node = lane->calls.next; node != &lane->calls; node = node->next) {
         const struct call *call = CONTAINER_OF(node, struct call, place);

@@ -172,8 +172,8 @@ void call_name_text(const struct call *call, const char *what, char *text, size_
 {
     struct bytes service = method_service(call->method);
     struct bytes method = method_name(call->method);
-    snprintf(text, size, "%.*s.%.*s: %s", (int)service.size, (const char *)service.data,
-             (int)method.size, (const char *)method.data, what);
+    snprintf(text, size, "%.*s%s%.*s: %s", (int)service.size, (const char *)service.data,
+             method.size == 0 ? "" : ".", (int)method.size, (const char *)method.data, what);
 }
 
 void call_fail(struct router *router, struct call *call, const struct outcome *outcome)

@@ -12,7 +12,7 @@ enum {
 static struct outcome queued_outcome(const struct router *router, const struct call *call)
 {
     struct counters *counters = router->counters;
-    if (call->method->provider_count > 0)
+    if (method_is_served(call->method))
         return (struct outcome){.status = BUSBAR_DRAINING,
                                 .fate = call_fate(call),
                                 .text = "all workers that offer the method are drained",
@@ -65,9 +65,14 @@ static void router_drop_queued(struct router *router, struct method *method, uin
 
 static void export_drop_queued(struct router *router, const struct export *export, uint64_t now)
 {
+    struct service *service = export->service;
     for (size_t i = 0; i < export->registration.method_count; i++) {
         if (!method_is_open(export->methods[i]))
             router_drop_queued(router, export->methods[i], now);
+    }
+    for (size_t i = 0; export->registration.whole && i < service->method_slots; i++) {
+        if (service->methods[i] != NULL && !method_is_open(service->methods[i]))
+            router_drop_queued(router, service->methods[i], now);
     }
 }
 
@@ -115,13 +120,19 @@ static enum busbar_status refuse(const char **reason, enum busbar_status status,
     return status;
 }
 
-static enum busbar_status register_check(const struct router *router, const struct peer *worker,
-                                         struct bytes name, const char **reason)
+/* Whoever registers a whole service has checked the name by its own protocol's rules. */
+static enum busbar_status name_check(struct bytes name, const char **reason)
 {
     if (!name_is_service((const char *)name.data, name.size))
         return refuse(reason, BUSBAR_BAD_REQUEST, "the service name is outside the grammar");
     if (name_is_reserved((const char *)name.data, name.size))
         return refuse(reason, BUSBAR_DENIED, "the service name is reserved for the bus");
+    return BUSBAR_OK;
+}
+
+static enum busbar_status register_check(const struct router *router, const struct peer *worker,
+                                         struct bytes name, const char **reason)
+{
     if (router->draining)
         return refuse(reason, BUSBAR_DRAINING, "the broker is stopping");
     const struct service *service = registry_find_service(&router->registry, name);
@@ -135,7 +146,9 @@ static enum busbar_status register_check(const struct router *router, const stru
 enum busbar_status router_register(struct router *router, struct peer *worker, struct bytes name,
                                    struct registration *registration, const char **reason)
 {
-    enum busbar_status status = register_check(router, worker, name, reason);
+    enum busbar_status status = registration->whole ? BUSBAR_OK : name_check(name, reason);
+    if (status == BUSBAR_OK)
+        status = register_check(router, worker, name, reason);
     if (status != BUSBAR_OK)
         registration_fini(registration);
     else if (registry_add(&router->registry, worker, name, registration) == NULL)

@@ -191,7 +191,7 @@ static bool call_enqueue(struct router *router, struct call *call, uint64_t now)
 {
     call->state = CALL_QUEUED;
     call->queued_at = now;
-    if (call->method->provider_count == 0 && !call_begin_waiting(router, call))
+    if (!method_is_served(call->method) && !call_begin_waiting(router, call))
         return false;
     if (!backlog_add(&router->backlog, call))
         return false;
@@ -212,7 +212,7 @@ bool call_place(struct router *router, struct call *call, const struct packet *p
                 struct blob *attached, uint64_t now)
 {
     const struct provider *provider = balance_pick(
-        call->method, &(struct pick){.now = now,
+        method_source(call->method), &(struct pick){.now = now,
                                      .key = key_of(call, packet->metadata),
                                      .random = &router->random});
     if (provider == NULL)
@@ -234,7 +234,7 @@ void call_place_again(struct router *router, struct call *call, const struct pee
         return;
     }
     struct bytes metadata = {.data = call->kept->data, .size = call->kept->metadata_size};
-    const struct provider *provider = balance_pick(call->method,
+    const struct provider *provider = balance_pick(method_source(call->method),
                                                    &(struct pick){.except = except,
                                                                   .now = now,
                                                                   .key = key_of(call, metadata),
@@ -244,7 +244,7 @@ void call_place_again(struct router *router, struct call *call, const struct pee
         return;
     }
     call->state = CALL_QUEUED;
-    if (call->method->provider_count == 0 && !call_begin_waiting(router, call)) {
+    if (!method_is_served(call->method) && !call_begin_waiting(router, call)) {
         call_refuse_busy(router, call);
         return;
     }
@@ -258,19 +258,20 @@ void call_place_again(struct router *router, struct call *call, const struct pee
 
 bool call_may_wait(const struct router *router, const struct call *call, uint64_t now)
 {
-    return call->method->provider_count == 0 &&
+    return !method_is_served(call->method) &&
            (now < call->wait_until || now < router->settle_until);
 }
 
-/* The provider entry of a worker that was found to offer the method. */
-static const struct provider *method_provider(const struct method *method,
-                                              const struct export *export)
+/* The provider entry of a worker that was found to take calls of the method. One that offers it under no
+ * name has none: nothing is known of the method then. */
+static struct provider method_provider(struct method *method, struct export *export)
 {
-    for (size_t i = 0; i < method->provider_count; i++) {
-        if (method->providers[i].export == export)
-            return &method->providers[i];
+    const struct method *source = method_source(method);
+    for (size_t i = 0; i < source->provider_count; i++) {
+        if (source->providers[i].export == export)
+            return source->providers[i];
     }
-    return NULL;
+    return (struct provider){.export = export};
 }
 
 /* A call that will be too late has waited in vain, and the next one would too if a worker spent its
@@ -304,8 +305,10 @@ static bool export_serve_one(struct router *router, struct export *export, uint6
         call_pass_deadline(router, call);
     else if (call_is_hopeless(call, now))
         call_end_hopeless(router, call, now);
-    else
-        call_dispatch_kept(router, call, method_provider(call->method, export), now);
+    else {
+        struct provider provider = method_provider(call->method, export);
+        call_dispatch_kept(router, call, &provider, now);
+    }
     return true;
 }
 

@@ -13,7 +13,7 @@ static uint64_t queue_age(const struct router *router, const struct call *call)
 
 static bool is_unserved(const struct call *call)
 {
-    return call->state == CALL_QUEUED && call->method->provider_count == 0;
+    return call->state == CALL_QUEUED && !method_is_served(call->method);
 }
 
 /* How long an unserved call waits. */

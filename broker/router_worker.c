@@ -73,7 +73,7 @@ static void call_move_on(struct router *router, struct call *call, const struct 
         call_place_again(router, call, from, now);
         return;
     }
-    bool is_draining = call->method->provider_count > 0;
+    bool is_draining = method_is_served(call->method);
     call_fail(router, call,
               &(struct outcome){
                   .status = is_draining ? BUSBAR_DRAINING : BUSBAR_NO_SERVICE,

@@ -136,7 +136,7 @@ static enum busbar_status methods_set(struct busbar_value *map,
     if (list == NULL) {
         return BUSBAR_NO_MEMORY;
     }
-    for (size_t i = 0; i < registration->method_count; i++) {
+    for (size_t i = registration->whole ? 1 : 0; i < registration->method_count; i++) {
         enum busbar_status status = method_append(list, &registration->methods[i]);
         if (status != BUSBAR_OK) {
             return status;

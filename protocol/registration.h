@@ -63,6 +63,9 @@ struct registration {
     uint32_t weight; /* against other workers of the service; 0 means REGISTRATION_WEIGHT */
     enum balance balance;
     bool caller; /* wants to know who calls */
+    /* Of a worker whose protocol has no methods: its first has the empty name and stands for all that
+     * nobody offers by name. Never on the wire. */
+    bool whole;
 };
 
 static inline uint32_t registration_weight(const struct registration *registration)
