@@ -1,8 +1,9 @@
-/* The blob that owns a message, and the message that owns a blob. */
+/* The blob that owns a message, and the message that owns a blob; interrupted sends go on. */
 #include "transport/frame.h"
 
 #include "base/cleanup.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct frame {
@@ -47,4 +48,22 @@ bool frame_of_blob(zmq_msg_t *message, struct blob *blob)
         return false;
     blob_ref(blob);
     return true;
+}
+
+bool frame_send(zmq_msg_t *frame, void *socket, int flags)
+{
+    int rc;
+    do
+        rc = zmq_msg_send(frame, socket, flags | ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    return rc >= 0;
+}
+
+bool routing_id_send(const struct routing_id *peer, void *socket)
+{
+    int rc;
+    do
+        rc = zmq_send(socket, peer->bytes, peer->size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+    while (rc < 0 && errno == EINTR);
+    return rc >= 0;
 }

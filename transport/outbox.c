@@ -8,6 +8,7 @@
 #include <zmq.h>
 
 #include "base/cleanup.h"
+#include "transport/account.h"
 #include "transport/frame.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
 struct bundle {
     struct bundle *next;
     struct bundle_pool *pool;
-    struct outbox_account *account; /* set while the bytes are lent to libzmq */
+    struct account *account; /* set while the bytes are lent to libzmq */
     struct blob *attached;
     size_t size;
     size_t packets;
@@ -38,12 +39,6 @@ struct bundle_pool {
     atomic_size_t references; /* the owner, and every bundle that libzmq holds */
     struct bundle *idle;
     size_t idle_count;
-};
-
-/* What libzmq holds for one peer; outlives the outbox as long as libzmq holds anything. */
-struct outbox_account {
-    atomic_size_t references;
-    atomic_size_t bytes;
 };
 
 struct bundle_pool *bundle_pool_new(void)
@@ -134,12 +129,6 @@ static void bundle_drop(struct bundle *bundle)
         bundle_recycle(bundle);
 }
 
-static void account_unref(struct outbox_account *account)
-{
-    if (atomic_fetch_sub(&account->references, 1) == 1)
-        free(account);
-}
-
 void outbox_init(struct outbox *outbox, struct bundle_pool *pool)
 {
     *outbox = (struct outbox){.pool = pool};
@@ -228,51 +217,23 @@ static void bundle_release(void *data, void *hint)
 {
     struct bundle *bundle = hint;
     struct bundle_pool *pool = bundle->pool;
-    struct outbox_account *account = bundle->account;
+    struct account *account = bundle->account;
     (void)data;
-    atomic_fetch_sub(&account->bytes, bundle->size);
-    account_unref(account);
+    account_drop(account, bundle->size);
     bundle_recycle(bundle);
     pool_unref(pool);
 }
 
-/* An attached body once more, as a blob whose end is told to the account. */
-struct held_body {
-    struct blob blob;
-    struct blob *body;
-    struct outbox_account *account;
-};
-
-static void held_body_release(struct blob *blob)
+static bool seal_body(struct bundle *bundle, struct account *account)
 {
-    struct held_body *held = CONTAINER_OF(blob, struct held_body, blob);
-    atomic_fetch_sub(&held->account->bytes, blob->size);
-    account_unref(held->account);
-    blob_unref(&held->body);
-    free(held);
-}
-
-static struct blob *held_body_new(struct outbox_account *account, struct blob *body)
-{
-    struct held_body *held = malloc(sizeof *held);
-    if (held == NULL)
-        return NULL;
-    held->blob = (struct blob){
-        .references = 1, .data = body->data, .size = body->size, .release = held_body_release};
-    held->body = blob_ref(body);
-    held->account = account;
-    atomic_fetch_add(&account->references, 1);
-    atomic_fetch_add(&account->bytes, body->size);
-    return &held->blob;
-}
-
-static bool seal_body(struct bundle *bundle, struct outbox_account *account)
-{
-    CLEANUP(blob_unref) struct blob *held = held_body_new(account, bundle->attached);
+    CLEANUP(blob_unref)
+    struct blob *held = account_hold(
+        account, bundle->attached,
+        (struct bytes){.data = bundle->attached->data, .size = bundle->attached->size});
     return held != NULL && frame_of_blob(&bundle->body, held);
 }
 
-static bool seal_frame(struct bundle *bundle, struct outbox_account *account)
+static bool seal_frame(struct bundle *bundle, struct account *account)
 {
     if (bundle->size <= BUNDLE_COPY_MAX) {
         if (zmq_msg_init_size(&bundle->frame, bundle->size) != 0)
@@ -284,8 +245,7 @@ static bool seal_frame(struct bundle *bundle, struct outbox_account *account)
         return false;
     bundle->lent = true;
     bundle->account = account;
-    atomic_fetch_add(&account->references, 1);
-    atomic_fetch_add(&account->bytes, bundle->size);
+    account_add(account, bundle->size);
     atomic_fetch_add(&bundle->pool->references, 1);
     return true;
 }
@@ -296,10 +256,9 @@ static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
     if (bundle->sealed)
         return true;
     if (outbox->account == NULL) {
-        outbox->account = calloc(1, sizeof *outbox->account);
+        outbox->account = account_new();
         if (outbox->account == NULL)
             return false;
-        outbox->account->references = 1;
     }
     if (bundle->attached != NULL && !seal_body(bundle, outbox->account))
         return false;
@@ -311,24 +270,6 @@ static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
     bundle->sealed = true;
     outbox->waiting -= bundle_waiting(bundle);
     return true;
-}
-
-static bool message_send(zmq_msg_t *message, void *socket, int flags)
-{
-    int rc;
-    do
-        rc = zmq_msg_send(message, socket, flags | ZMQ_DONTWAIT);
-    while (rc < 0 && errno == EINTR);
-    return rc >= 0;
-}
-
-static bool routing_id_send(const struct routing_id *peer, void *socket)
-{
-    int rc;
-    do
-        rc = zmq_send(socket, peer->bytes, peer->size, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-    while (rc < 0 && errno == EINTR);
-    return rc >= 0;
 }
 
 /* Orders what was done with a lent bundle before its release on libzmq's I/O thread, for those too who
@@ -357,14 +298,14 @@ static enum outbox_result bundle_send(struct bundle *bundle, void *socket,
         zmq_msg_move(&body, &bundle->body);
     }
     bundle_hand_over(bundle);
-    if (!message_send(&frame, socket, attached != NULL ? ZMQ_SNDMORE : 0)) {
+    if (!frame_send(&frame, socket, attached != NULL ? ZMQ_SNDMORE : 0)) {
         enum outbox_result result = errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
         zmq_msg_move(&bundle->frame, &frame);
         if (attached != NULL)
             zmq_msg_move(&bundle->body, &body);
         return result;
     }
-    if (attached != NULL && !message_send(&body, socket, 0))
+    if (attached != NULL && !frame_send(&body, socket, 0))
         zmq_msg_close(&body);
     if (!lent)
         bundle_recycle(bundle);

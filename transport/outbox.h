@@ -7,19 +7,11 @@
 
 #include "base/blob.h"
 #include "protocol/packet.h"
+#include "transport/frame.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum {
-    ROUTING_ID_MAX = 255, /* bytes, the most that ZMTP allows; ROUTER's own ids have 5 */
-};
-
-struct routing_id {
-    uint8_t size;
-    uint8_t bytes[ROUTING_ID_MAX];
-};
 
 enum outbox_result {
     OUTBOX_SENT,    /* nothing is left */
@@ -29,11 +21,11 @@ enum outbox_result {
 
 struct bundle;
 struct bundle_pool;
-struct outbox_account;
+struct account;
 
 struct outbox {
     struct bundle_pool *pool;
-    struct outbox_account *account; /* made with the first bundle that libzmq holds */
+    struct account *account; /* made with the first bundle that libzmq holds */
     struct bundle *first;
     struct bundle *last;
     size_t waiting; /* bytes in bundles not yet given to libzmq */
