@@ -1,4 +1,4 @@
-/* Blobs that own a copy. */
+/* Blobs that own their bytes. */
 #include "base/blob.h"
 
 #include <stdlib.h>
@@ -9,14 +9,21 @@ static void copy_release(struct blob *blob)
     free(blob);
 }
 
-struct blob *blob_copy(const void *data, size_t size)
+struct blob *blob_new(size_t size, uint8_t **data)
 {
     struct blob *blob = malloc(sizeof *blob + size);
     if (blob == NULL)
         return NULL;
-    uint8_t *bytes = (uint8_t *)(blob + 1);
-    if (size > 0)
+    *data = (uint8_t *)(blob + 1);
+    *blob = (struct blob){.references = 1, .data = *data, .size = size, .release = copy_release};
+    return blob;
+}
+
+struct blob *blob_copy(const void *data, size_t size)
+{
+    uint8_t *bytes;
+    struct blob *blob = blob_new(size, &bytes);
+    if (blob != NULL && size > 0)
         memcpy(bytes, data, size);
-    *blob = (struct blob){.references = 1, .data = bytes, .size = size, .release = copy_release};
     return blob;
 }

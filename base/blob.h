@@ -29,6 +29,9 @@ static inline void blob_unref(struct blob **blob)
         dropped->release(dropped);
 }
 
+/* `size` bytes to be written at `data` before anybody else sees them; NULL when out of memory. */
+struct blob *blob_new(size_t size, uint8_t **data);
+
 /* A copy of `size` bytes with one reference; NULL when out of memory. */
 struct blob *blob_copy(const void *data, size_t size);
 

@@ -136,6 +136,17 @@ const char *broker_endpoint(const struct broker *broker, size_t index)
     return broker->bound[index].endpoint;
 }
 
+static void broker_take(struct broker *broker)
+{
+    const struct dialect *dialect = dialect_of_message(broker);
+    if (dialect != NULL) {
+        dialect->receive(broker, dialect);
+        return;
+    }
+    message_account(broker, &broker->message);
+    broker->counters.malformed++;
+}
+
 /*
  * Takes in what is there, bounded, so that what it caused is sent before more is taken in. While
  * messages come one at a time, each is passed on before the next is looked for: the look that then
@@ -145,17 +156,17 @@ static bool broker_receive(struct broker *broker)
 {
     uint64_t packets = broker->packets;
     unsigned limit = broker->is_calm && broker->since_dry == 0 ? 1 : TURN_MESSAGES;
-    struct message message;
+    struct message *message = &broker->message;
     for (unsigned i = 0; i < limit && broker->packets - packets < TURN_PACKETS; i++) {
-        if (!socket_receive(broker, &message)) {
+        if (!socket_receive(broker, message)) {
             broker->is_calm = broker->since_dry <= 1;
             broker->since_dry = 0;
             broker->socket_is_dry = true;
             return false;
         }
         broker->since_dry++;
-        native_receive(broker, &message);
-        message_close(&message);
+        broker_take(broker);
+        message_close(message);
         sessions_reap(broker);
     }
     broker->monitor_is_dry = broker->is_calm; /* a busy loop does not sleep: it looks each turn */

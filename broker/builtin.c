@@ -138,6 +138,9 @@ static struct busbar_value *export_row(const struct export *export)
     record_count(&record, "worker", export->worker->number);
     record_count(&record, "credit", export->worker->credit);
     record_count(&record, "running", export->worker->load);
+    const struct dialect *dialect = session_of_peer(export->worker)->dialect;
+    if (dialect != &native_dialect)
+        record_set(&record, "dialect", busbar_value_text(dialect->name));
     if (export->draining)
         record_set(&record, "draining", busbar_value_bool(true));
     return record_finish(&record);

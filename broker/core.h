@@ -5,10 +5,12 @@
 #include <zmq.h>
 
 #include "broker/broker.h"
+#include "broker/dialect.h"
 #include "broker/intake.h"
 #include "broker/router.h"
 #include "broker/session.h"
 #include "broker/settings.h"
+#include "protocol/frames.h"
 #include "transport/monitor.h"
 #include "transport/outbox.h"
 
@@ -16,6 +18,34 @@ struct bound {
     char *endpoint;
     uint64_t inode; /* of the socket's file; 0 if it has none */
 };
+
+enum {
+    MESSAGE_FRAMES_MAX = FRAMES_MAX + 5, /* the longest a dialect has: envelope, header, command,
+                                            client address, delimiter, body */
+};
+
+/* One received message, and who sent it; made once, and used for each. */
+struct message {
+    struct routing_id from;
+    struct session *session; /* NULL while the peer has none */
+    size_t count;            /* frames; of more than there is room for the rest is not stored */
+    size_t bytes;            /* as they came: ZMTP's own headers included */
+    zmq_msg_t frames[MESSAGE_FRAMES_MAX];
+};
+
+static inline size_t message_stored(const struct message *message)
+{
+    return message->count < MESSAGE_FRAMES_MAX ? message->count : MESSAGE_FRAMES_MAX;
+}
+
+/* A frame's bytes; empty for one that is not there. */
+static inline struct bytes message_frame(struct message *message, size_t at)
+{
+    if (at >= message_stored(message))
+        return (struct bytes){0};
+    return (struct bytes){.data = zmq_msg_data(&message->frames[at]),
+                          .size = zmq_msg_size(&message->frames[at])};
+}
 
 struct broker {
     struct broker_settings settings; /* its strings belong to whoever made the broker */
@@ -38,7 +68,8 @@ struct broker {
     uint64_t epoch;
     uint64_t now; /* ms, of this turn of the loop */
     uint64_t started;
-    uint64_t packets; /* received: bounds a turn */
+    uint64_t packets;       /* received: bounds a turn */
+    struct message message; /* the one that is being taken apart */
     struct counters counters;
     struct router router;
     struct sessions sessions;
@@ -58,19 +89,8 @@ struct broker {
 void broker_log(struct broker *broker, enum broker_log_level level, const char *event,
                 const char *fields, ...) __attribute__((format(printf, 4, 5)));
 
-/* One received message. */
-struct message {
-    struct routing_id from;
-    size_t frames;
-    zmq_msg_t frame;
-    zmq_msg_t body; /* if frames > 1 */
-};
-
 /* The built-in service: answers a call to `bus`. */
 void builtin_call(struct broker *broker, struct session *session, const struct packet *packet);
-
-/* The native dialect: takes a message apart and tells the router. */
-void native_receive(struct broker *broker, struct message *message);
 
 /* broker/socket.c: the ROUTER and its monitor. */
 enum busbar_status socket_open(struct broker *broker, char *error, size_t error_size);
@@ -78,6 +98,8 @@ void socket_close(struct broker *broker);
 bool socket_receive(struct broker *broker, struct message *message);
 /* The descriptor of the connection it came by; -1 if it has none. */
 int message_fd(const struct message *message);
+/* Notes that the peer was heard, and how much of what its connection sent has arrived. */
+void message_account(struct broker *broker, const struct message *message);
 void message_close(struct message *message);
 /* Takes in what the monitor has seen: sessions of broken connections end. */
 void socket_watch(struct broker *broker);

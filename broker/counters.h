@@ -49,6 +49,8 @@
     X(connections_refused, "connections broken at once because there were too many")               \
     X(connections_cut, "connections broken because a message of theirs had no end")                \
     X(sessions_refused, "sessions refused because there were too many")                            \
+    X(mmi_requests, "questions of Majordomo clients about services (MMI)")                         \
+    X(disconnects, "Majordomo workers told to begin anew")                                         \
     X(resets, "packets refused because their peer has no session")                                 \
     X(heartbeats, "heartbeats received")                                                           \
     X(messages, "messages received")                                                               \

@@ -32,11 +32,17 @@ void intake_fini(struct intake *intake);
 bool intake_open(struct intake *intake, int fd);
 void intake_close(struct intake *intake, int fd);
 
-/* A frame of `size` bytes reached the broker. */
-static inline void intake_take(struct intake *intake, int fd, size_t size)
+/* A message of so many bytes reached the broker, ZMTP's own headers included. */
+static inline void intake_take(struct intake *intake, int fd, size_t bytes)
 {
     if (fd >= 0 && (size_t)fd < intake->size)
-        intake->by_fd[fd].taken += size + (size > UINT8_MAX ? 9 : 2); /* ZMTP's own header */
+        intake->by_fd[fd].taken += bytes;
+}
+
+/* What a frame of `size` bytes takes. */
+static inline size_t intake_frame_bytes(size_t size)
+{
+    return size + (size > UINT8_MAX ? 9 : 2);
 }
 
 /* Breaks a connection, if it is still the one that was accepted under this descriptor. */

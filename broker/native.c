@@ -15,7 +15,6 @@
 struct arrival {
     struct broker *broker;
     struct session *session; /* NULL while the peer has none; a handler may end it */
-    const struct message *message;
     struct packet packet;
     struct blob *attached;
 };
@@ -83,24 +82,17 @@ static void on_hello(struct arrival *arrival)
         answer_error(arrival, arrival->packet.id, BUSBAR_BAD_REQUEST, "HELLO is too short");
         return;
     }
-    socket_watch(broker); /* ends a dead peer's session before its descriptor names this one */
-    arrival->session = session_find(&broker->sessions, &arrival->message->from);
     if (arrival->session != NULL) {
         broker->counters.sessions_ended++;
         session_end(broker, arrival->session, "it began anew");
         arrival->session = NULL;
     }
-    if (broker->sessions.by_id.count >= broker->settings.session_limit) {
-        broker->counters.sessions_refused++;
+    bool full = sessions_are_full(broker);
+    arrival->session = session_open(broker, &native_dialect, &hello);
+    if (arrival->session == NULL && full)
         answer_error(arrival, arrival->packet.id, BUSBAR_BUSY, "the broker has too many peers");
-        return;
-    }
-    if (hello.last_epoch != 0 && hello.last_epoch != broker->epoch)
+    else if (hello.last_epoch != 0 && hello.last_epoch != broker->epoch)
         broker_settle(broker);
-    int fd = message_fd(arrival->message);
-    if (session_find_fd(&broker->sessions, fd) != NULL)
-        return; /* a dead peer's last words: its descriptor is another's by now */
-    arrival->session = session_open(broker, &arrival->message->from, fd, &hello);
 }
 
 static void on_bye(struct arrival *arrival)
@@ -286,31 +278,29 @@ static void bundle_handle(struct arrival *arrival, struct bundle_reader *reader)
     }
 }
 
-void native_receive(struct broker *broker, struct message *message)
+/* The second frame as the body of the only packet; false without memory. */
+static bool native_attach(struct arrival *arrival, struct bytes *body)
 {
-    struct arrival arrival = {.broker = broker,
-                              .message = message,
-                              .session = session_find(&broker->sessions, &message->from)};
+    arrival->attached = frame_blob(&arrival->broker->message.frames[1]);
+    if (arrival->attached == NULL)
+        return false;
+    *body = (struct bytes){.data = arrival->attached->data, .size = arrival->attached->size};
+    return true;
+}
+
+void native_receive(struct broker *broker, const struct dialect *dialect)
+{
+    (void)dialect;
+    struct message *message = &broker->message;
+    struct arrival arrival = {.broker = broker, .session = message->session};
     struct bundle_reader reader;
-    struct bytes frame = {.data = zmq_msg_data(&message->frame),
-                          .size = zmq_msg_size(&message->frame)};
     struct bytes body;
-    enum packet_error error = message->frames > 2 ? PACKET_ERROR_FRAMES : PACKET_ERROR_NONE;
-    broker->counters.messages++;
-    if (arrival.session != NULL) {
-        arrival.session->last_seen = broker->now;
-        intake_take(&broker->intake, arrival.session->fd, frame.size);
-    }
-    if (message->frames == 2) {
-        if (arrival.session != NULL)
-            intake_take(&broker->intake, arrival.session->fd, zmq_msg_size(&message->body));
-        arrival.attached = frame_blob(&message->body);
-        if (arrival.attached == NULL)
-            return;
-        body = (struct bytes){.data = arrival.attached->data, .size = arrival.attached->size};
-    }
+    message_account(broker, message);
+    if (message->count == 2 && !native_attach(&arrival, &body))
+        return;
+    enum packet_error error = message->count > 2 ? PACKET_ERROR_FRAMES : PACKET_ERROR_NONE;
     if (error == PACKET_ERROR_NONE)
-        error = bundle_open(&reader, frame, message->frames == 2 ? &body : NULL);
+        error = bundle_open(&reader, message_frame(message, 0), message->count == 2 ? &body : NULL);
     if (error != PACKET_ERROR_NONE)
         message_refuse(&arrival, 0, error);
     else

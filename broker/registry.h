@@ -50,10 +50,10 @@ struct service {
     struct list exports; /* export.of_service */
     size_t export_count; /* length of exports */
     struct method **methods;
-    size_t method_slots; /* length of methods, holes included */
+    size_t method_slots;  /* length of methods, holes included */
     struct method *whole; /* the one of the empty name, while there is one */
-    struct list flows;   /* flow.of_service: the backlog, in the order of its round robin */
-    size_t queued;       /* calls in the backlog */
+    struct list flows;    /* flow.of_service: the backlog, in the order of its round robin */
+    size_t queued;        /* calls in the backlog */
     size_t queued_bytes;
     size_t running;
     const struct service_rule *rule; /* what the configuration says of it; NULL for nothing */

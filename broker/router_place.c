@@ -213,8 +213,8 @@ bool call_place(struct router *router, struct call *call, const struct packet *p
 {
     const struct provider *provider = balance_pick(
         method_source(call->method), &(struct pick){.now = now,
-                                     .key = key_of(call, packet->metadata),
-                                     .random = &router->random});
+                                                    .key = key_of(call, packet->metadata),
+                                                    .random = &router->random});
     if (provider == NULL)
         return backlog_has_room(router, call) && call_keep(call, packet, attached) &&
                call_enqueue(router, call, now);

@@ -8,7 +8,6 @@
 #include "broker/core.h"
 
 enum {
-    PROBE_AFTER_MS = 30000, /* a session that said nothing for so long is sent a HEARTBEAT */
     FDS_MIN = 64,
 };
 
@@ -81,8 +80,8 @@ static uint64_t sessions_token(const struct sessions *sessions)
     return token;
 }
 
-static struct session *session_new(struct broker *broker, const struct routing_id *id,
-                                   const struct hello *hello)
+static struct session *session_new(struct broker *broker, const struct dialect *dialect,
+                                   const struct routing_id *id)
 {
     struct session *session = calloc(1, sizeof *session);
     if (session == NULL)
@@ -91,12 +90,11 @@ static struct session *session_new(struct broker *broker, const struct routing_i
         free(session);
         return NULL;
     }
+    session->dialect = dialect;
     session->id = *id;
     session->fd = -1;
     session->token = sessions_token(&broker->sessions);
-    memcpy(session->peer.instance, hello->instance, INSTANCE_SIZE);
     session->last_seen = broker->now;
-    outbox_init(&session->outbox, broker->pool);
     list_init(&session->flush);
     list_init(&session->doomed);
     list_init(&session->broken);
@@ -106,76 +104,51 @@ static struct session *session_new(struct broker *broker, const struct routing_i
     return session;
 }
 
-static enum outbox_result session_push(struct broker *broker, struct session *session)
+enum outbox_result session_push(struct broker *broker, struct session *session)
 {
     broker->socket_is_dry = false; /* a send may take in what its descriptor would have told */
-    return outbox_flush(&session->outbox, broker->socket, &session->id);
+    return session->dialect->flush(broker, session);
 }
 
-static bool session_welcome(struct broker *broker, struct session *session)
+bool sessions_are_full(const struct broker *broker)
 {
-    uint8_t body[WELCOME_SIZE];
-    welcome_write(body, &(struct welcome){
-                            .epoch = broker->epoch,
-                            .body_limit = broker->settings.body_limit,
-                            .heartbeat_interval = broker->settings.heartbeat_interval,
-                            .heartbeat_liveness = broker->settings.heartbeat_liveness,
-                        });
-    struct packet packet = {.command = PACKET_WELCOME,
-                            .id = session->token,
-                            .body = {.data = body, .size = sizeof body}};
-    return outbox_put(&session->outbox, &packet, NULL) &&
-           session_push(broker, session) == OUTBOX_SENT;
+    return broker->sessions.by_id.count >= broker->settings.session_limit;
 }
 
-struct session *session_open(struct broker *broker, const struct routing_id *id, int fd,
+struct session *session_open(struct broker *broker, const struct dialect *dialect,
                              const struct hello *hello)
 {
-    struct session *session = session_new(broker, id, hello);
+    struct message *message = &broker->message;
+    int fd = message_fd(message);
+    socket_watch(broker); /* ends a dead peer's session before its descriptor names this one */
+    if (sessions_are_full(broker)) {
+        broker->counters.sessions_refused++;
+        return NULL;
+    }
+    if (session_find_fd(&broker->sessions, fd) != NULL)
+        return NULL; /* a dead peer's last words: its descriptor is another's by now */
+    struct session *session = session_new(broker, dialect, &message->from);
     if (session == NULL)
         return NULL;
-    if (session_welcome(broker, session) && sessions_record_fd(&broker->sessions, fd, session)) {
+    if (dialect->begin(broker, session, hello) &&
+        sessions_record_fd(&broker->sessions, fd, session)) {
         session->fd = fd;
         broker->counters.sessions_opened++;
-        broker_log(broker, BROKER_LOG_DEBUG, "session_opened", "peer=%llu fd=%d",
-                   (unsigned long long)session->peer.number, fd);
+        broker_log(broker, BROKER_LOG_DEBUG, "session_opened", "peer=%llu fd=%d dialect=%s",
+                   (unsigned long long)session->peer.number, fd, dialect->name);
+        message->session = session;
         return session;
     }
     session_end(broker, session, "it was gone before it was welcomed");
     return NULL;
 }
 
-/* What a session leaves behind in its outbox. */
-struct leftover {
-    struct broker *broker;
-    struct session *session;
-};
-
-/* A call that stands in the outbox never left: it moves on as if the worker had returned it. */
-static void leftover_return(void *context, struct bytes frame, struct blob *attached)
-{
-    const struct leftover *leftover = context;
-    struct bundle_reader reader;
-    struct packet packet;
-    struct bytes body = {0};
-    if (attached != NULL)
-        body = (struct bytes){.data = attached->data, .size = attached->size};
-    if (bundle_open(&reader, frame, attached == NULL ? NULL : &body) != PACKET_ERROR_NONE)
-        return;
-    while (!bundle_is_done(&reader) && bundle_read(&reader, &packet) == PACKET_ERROR_NONE) {
-        if (packet.command == PACKET_CALL)
-            router_return(&leftover->broker->router, &leftover->session->peer, &packet, attached,
-                          leftover->broker->now);
-    }
-}
-
 void session_end(struct broker *broker, struct session *session, const char *reason)
 {
     bool worker = peer_is_worker(&session->peer);
-    struct leftover leftover = {broker, session};
-    session->doom = reason; /* nothing is put into its outbox any more */
+    session->doom = reason; /* nothing more is put for it */
     session->peer.leaving = true;
-    outbox_each_waiting(&session->outbox, leftover_return, &leftover);
+    session->dialect->give_back(broker, session);
     broker_log(broker, worker ? BROKER_LOG_INFO : BROKER_LOG_DEBUG,
                worker ? "worker_left" : "session_ended", "peer=%llu reason=\"%s\"",
                (unsigned long long)session->peer.number, reason);
@@ -187,7 +160,9 @@ void session_end(struct broker *broker, struct session *session, const char *rea
     map_remove(&broker->sessions.by_token, &session->by_token);
     if (session->fd >= 0)
         broker->sessions.by_fd[session->fd] = NULL;
-    outbox_fini(&session->outbox);
+    if (broker->message.session == session)
+        broker->message.session = NULL;
+    session->dialect->end(session);
     free(session);
 }
 
@@ -242,7 +217,7 @@ static uint64_t full_mark(const struct broker_settings *settings)
 static void session_weigh(const struct broker *broker, struct session *session)
 {
     const struct broker_settings *settings = &broker->settings;
-    size_t due = outbox_bytes(&session->outbox);
+    size_t due = session->dialect->due(session);
     bool full = due > full_mark(settings);
     if (due < session->due || (full && !session->peer.full))
         session->taken_at = broker->now;
@@ -263,7 +238,7 @@ void session_send(struct broker *broker, struct session *session, const struct p
 {
     if (session->doom != NULL)
         return;
-    if (!outbox_put(&session->outbox, packet, attached)) {
+    if (!session->dialect->put(broker, session, packet, attached)) {
         session_doom(broker, session, "out of memory");
         return;
     }
@@ -319,14 +294,6 @@ void sessions_flush(struct broker *broker)
     flush_all(broker, &broker->touched);
 }
 
-/* A peer whose end no event told is found by sending to it. */
-static void session_probe(struct broker *broker, struct session *session)
-{
-    struct packet packet = {.command = PACKET_HEARTBEAT, .id = session->token};
-    session->last_seen = broker->now;
-    session_send(broker, session, &packet, NULL);
-}
-
 /* A worker that is full gets no more calls, so that nothing else would end this. */
 static bool session_is_stuck(const struct broker *broker, const struct session *session,
                              uint64_t bound)
@@ -337,8 +304,11 @@ static bool session_is_stuck(const struct broker *broker, const struct session *
 
 void sessions_inspect(struct broker *broker)
 {
-    uint64_t interval = broker->settings.heartbeat_interval;
-    uint64_t bound = interval * broker->settings.heartbeat_liveness;
+    const struct broker_settings *settings = &broker->settings;
+    uint64_t interval = settings->heartbeat_interval;
+    uint64_t bound = interval * settings->heartbeat_liveness;
+    if (settings->majordomo.heartbeat_interval < interval)
+        interval = settings->majordomo.heartbeat_interval;
     uint64_t paused = broker->now - broker->last_inspection;
     bool late = paused > 2 * interval; /* it was this process that slept: nobody is to blame */
     broker->last_inspection = broker->now;
@@ -346,17 +316,13 @@ void sessions_inspect(struct broker *broker)
     for (struct map_node *node = map_walk(&broker->sessions.by_token, NULL); node != NULL;
          node = map_walk(&broker->sessions.by_token, node)) {
         struct session *session = CONTAINER_OF(node, struct session, by_token);
-        uint64_t silent = broker->now - session->last_seen;
         if (late && peer_is_worker(&session->peer)) {
             session->last_seen = broker->now;
             session->taken_at = broker->now;
-        } else if (peer_is_worker(&session->peer) && silent > bound) {
-            broker->counters.sessions_silent++;
-            session_doom(broker, session, "no heartbeat");
-        } else if (session_is_stuck(broker, session, bound)) {
-            session_cut(broker, session, "it takes nothing of what is due to it");
-        } else if (silent > PROBE_AFTER_MS) {
-            session_probe(broker, session);
         }
+        if (session_is_stuck(broker, session, bound))
+            session_cut(broker, session, "it takes nothing of what is due to it");
+        else if (session->doom == NULL)
+            session->dialect->inspect(broker, session);
     }
 }

@@ -8,11 +8,14 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/siphash.h"
+#include "broker/dialect.h"
 #include "broker/peer.h"
 #include "protocol/session.h"
 #include "transport/outbox.h"
 
 struct broker;
+struct majordomo;
+struct message;
 
 struct session {
     struct peer peer; /* what the router knows of it */
@@ -20,9 +23,11 @@ struct session {
     int fd; /* the connection's descriptor, to match the monitor's events; -1 for none */
     uint64_t token;
     uint64_t last_seen; /* ms */
-    struct outbox outbox;
-    size_t due;        /* bytes of the outbox when it was last looked at */
-    uint64_t taken_at; /* ms: when it last became less, or too much for further calls */
+    const struct dialect *dialect;
+    struct outbox outbox;        /* of the native dialect */
+    struct majordomo *majordomo; /* of all others */
+    size_t due;                  /* bytes due to it when that was last looked at */
+    uint64_t taken_at;           /* ms: when it last became less, or too much for further calls */
     struct map_node by_id;
     struct map_node by_token;
     struct list flush;  /* broker.touched or broker.blocked */
@@ -47,11 +52,14 @@ struct session *session_find_token(const struct sessions *sessions, uint64_t tok
 struct session *session_find_fd(const struct sessions *sessions, int fd);
 
 /*
- * Opens a session for a peer that said HELLO, and sends WELCOME. It exists only if libzmq takes the
- * WELCOME: a peer that is gone already gets none, since no event would ever end it. NULL then.
+ * Opens a session for the sender of the broker's message, which has none, and notes it there; `hello` is
+ * NULL in dialects without. NULL if the broker has as many as it may, without memory, or if the peer is
+ * gone already: then no event would ever end it.
  */
-struct session *session_open(struct broker *broker, const struct routing_id *id, int fd,
+struct session *session_open(struct broker *broker, const struct dialect *dialect,
                              const struct hello *hello);
+
+bool sessions_are_full(const struct broker *broker);
 
 /* Ends a session: its calls and exports with it. `reason` is for the log. */
 void session_end(struct broker *broker, struct session *session, const char *reason);
@@ -64,11 +72,14 @@ void sessions_reap(struct broker *broker);
 void session_break(struct broker *broker, struct session *session);
 void sessions_end_broken(struct broker *broker);
 
-/* Puts a packet into the session's outbox, and dooms the session if too much is due to it. */
+/* Gives the peer what is due to it at once. */
+enum outbox_result session_push(struct broker *broker, struct session *session);
+
+/* Adds a packet to what is due to the peer, and dooms the session if too much is due to it. */
 void session_send(struct broker *broker, struct session *session, const struct packet *packet,
                   struct blob *attached);
 
-/* Flushes every outbox that was touched, and those that were blocked before. */
+/* Gives every peer that something was put for what is due to it, and those that were blocked before. */
 void sessions_flush(struct broker *broker);
 
 /* Looks through all sessions: ends silent workers, and finds peers that went unnoticed. */

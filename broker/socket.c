@@ -23,7 +23,6 @@ enum {
     TCP_IDLE_S = 10,
     TCP_INTERVAL_S = 5,
     TCP_PROBES = 3,
-    FRAMES_MAX = 2,               /* a bundle, and the body of its packet */
     BODY_FRAME_SLACK = 64 * 1024, /* so that a body just over the limit gets an answer, not a cut */
 };
 
@@ -172,55 +171,55 @@ static bool receive(void *socket, zmq_msg_t *frame)
     return rc >= 0;
 }
 
-/* Reads frames past those a message may have without storing them. */
-static void receive_rest(struct broker *broker, struct message *message, bool more)
-{
-    zmq_msg_t frame;
-    zmq_msg_init(&frame);
-    while (more && receive(broker->socket, &frame)) {
-        message->frames++;
-        more = zmq_msg_more(&frame);
-    }
-    zmq_msg_close(&frame);
-}
-
+/* Frames past those a message may have are counted, and not stored. */
 bool socket_receive(struct broker *broker, struct message *message)
 {
-    zmq_msg_t from;
-    zmq_msg_init(&from);
-    if (!receive(broker->socket, &from)) {
-        zmq_msg_close(&from);
+    zmq_msg_t spare;
+    zmq_msg_init(&spare);
+    if (!receive(broker->socket, &spare)) {
+        zmq_msg_close(&spare);
         return false;
     }
-    size_t size = zmq_msg_size(&from);
+    size_t size = zmq_msg_size(&spare);
     message->from.size = (uint8_t)(size <= ROUTING_ID_MAX ? size : 0);
-    memcpy(message->from.bytes, zmq_msg_data(&from), message->from.size);
-    bool more = zmq_msg_more(&from);
-    zmq_msg_close(&from);
-    zmq_msg_init(&message->frame);
-    zmq_msg_init(&message->body);
-    message->frames = 0;
-    if (more && receive(broker->socket, &message->frame)) {
-        message->frames++;
-        more = zmq_msg_more(&message->frame);
+    memcpy(message->from.bytes, zmq_msg_data(&spare), message->from.size);
+    bool more = zmq_msg_more(&spare);
+    message->count = 0;
+    message->bytes = 0;
+    while (more) {
+        bool stored = message->count < MESSAGE_FRAMES_MAX;
+        zmq_msg_t *frame = stored ? &message->frames[message->count] : &spare;
+        if (stored)
+            zmq_msg_init(frame);
+        if (!receive(broker->socket, frame))
+            break;
+        message->count++;
+        message->bytes += intake_frame_bytes(zmq_msg_size(frame));
+        more = zmq_msg_more(frame);
     }
-    if (more && receive(broker->socket, &message->body)) {
-        message->frames++;
-        more = zmq_msg_more(&message->body);
-    }
-    receive_rest(broker, message, more);
+    zmq_msg_close(&spare);
     return true;
 }
 
 int message_fd(const struct message *message)
 {
-    return zmq_msg_get(&message->frame, ZMQ_SRCFD);
+    return message->count == 0 ? -1 : zmq_msg_get(&message->frames[0], ZMQ_SRCFD);
+}
+
+void message_account(struct broker *broker, const struct message *message)
+{
+    struct session *session = message->session;
+    broker->counters.messages++;
+    intake_take(&broker->intake, session != NULL ? session->fd : message_fd(message),
+                message->bytes);
+    if (session != NULL)
+        session->last_seen = broker->now;
 }
 
 void message_close(struct message *message)
 {
-    zmq_msg_close(&message->frame);
-    zmq_msg_close(&message->body);
+    for (size_t i = 0; i < message_stored(message); i++)
+        zmq_msg_close(&message->frames[i]);
 }
 
 static void disconnected(struct broker *broker, int fd)

@@ -106,6 +106,7 @@ bool mailbox_put(struct mailbox *mailbox, const struct bytes *frames, size_t cou
         mailbox->last->next = letter;
     mailbox->last = letter;
     mailbox->waiting += letter->copied;
+    mailbox->put++;
     return true;
 }
 
@@ -132,6 +133,7 @@ enum outbox_result mailbox_flush(struct mailbox *mailbox, void *socket,
             return result;
         mailbox->first = letter->next;
         mailbox->waiting -= letter->copied;
+        mailbox->sent++;
         letter_destroy(letter); /* its frames are empty: libzmq has them */
     }
     return OUTBOX_SENT;

@@ -15,6 +15,8 @@ struct mailbox {
     struct letter *first;
     struct letter *last;
     size_t waiting; /* copied bytes in messages not yet given to libzmq */
+    uint64_t put;   /* messages: the n-th that was put has been given to libzmq if n <= sent */
+    uint64_t sent;
 };
 
 void mailbox_init(struct mailbox *mailbox);
