@@ -190,7 +190,9 @@ static struct method *router_method(struct router *router, const struct arriving
     const struct packet *packet = arriving->packet;
     struct bytes service = packet->service;
     struct bytes name = packet->method;
-    struct method *method = registry_find_method(&router->registry, service, name);
+    struct method *method = NULL;
+    if (name.size > 0 || arriving->client->calls_whole)
+        method = registry_find_method(&router->registry, service, name);
     if (method == NULL)
         method = router_whole_method(router, packet);
     if (method != NULL && method_is_open(method))

@@ -202,7 +202,8 @@ static const char *rule_name_expected(const char *text)
     size_t size = strlen(text);
     if (size > 0 && text[size - 1] == '*')
         size--;
-    return (size == 0 && text[0] == '*') || name_is_majordomo(text, size)
+    bool named = name_is_majordomo(text, size) && memchr(text, '*', size) == NULL;
+    return (size == 0 && text[0] == '*') || named
                ? NULL
                : "the name of a service, or the beginning of some and a '*'";
 }

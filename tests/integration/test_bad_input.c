@@ -82,6 +82,10 @@ static void messages_that_are_no_bundles_are_counted_and_answered(void **state)
         for (size_t i = 0; i < COUNT(cases); i++) {
             uint64_t before = kit_counter(kit, "malformed");
             kit_peer_send(peer, cases[i].frame, cases[i].size);
+            if (!session && cases[i].size == 0) { /* of another protocol, for all we know */
+                kit_peer_expect_none(peer, PACKET_ERROR, 50);
+                continue;
+            }
             kit_peer_expect(peer, PACKET_ERROR, &packet);
             if (packet.status != cases[i].status)
                 fail_msg("%s: answered %s: %s", cases[i].name,

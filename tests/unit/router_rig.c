@@ -94,7 +94,8 @@ enum busbar_status rig_export(struct peer *exporter, const char *service,
     struct registration registration = {.version = strdup("1"),
                                         .weight = rig.words.weight,
                                         .balance = rig.words.balance,
-                                        .caller = rig.words.caller};
+                                        .caller = rig.words.caller,
+                                        .whole = rig.words.whole};
     const char *reason;
     size_t count = 0;
     while (methods[count] != NULL)

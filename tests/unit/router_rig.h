@@ -25,7 +25,7 @@ struct rig {
     size_t sent_count;
     uint64_t now;
     uint32_t stall;            /* of the methods that are exported next; so what follows */
-    struct registration words; /* weight, balance, caller */
+    struct registration words; /* weight, balance, caller, whole */
 };
 
 /* The scene of a test: a router, and peers that have sessions; made anew for each. */

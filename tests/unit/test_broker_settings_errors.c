@@ -38,7 +38,7 @@ static const struct {
     {TEXT("colour: red\n"), "1:1: unknown key \"colour\" in the file; known are " KNOWN},
     {TEXT("majordomo: {compat: [d2]}\n"), "1:22: majordomo.compat must be d1 or d4, not \"d2\""},
     {TEXT("services: {a: {majordomo: {method: a.b}}}\n"),
-     "1:35: services.a.majordomo.method must be the name of a method, not \"a.b\""},
+     "1:36: services.a.majordomo.method must be the name of a method, not \"a.b\""},
     {TEXT("queue: {call: 1}\n"), "1:9: unknown key \"call\" in queue; did you mean \"calls\"?"},
     {TEXT("heartbeat: {intervall: 1s}\n"),
      "1:13: unknown key \"intervall\" in heartbeat; did you mean \"interval\"?"},
@@ -190,10 +190,10 @@ static const struct {
      "2:7: unknown key \"weight\" in services.a; known are balance, queue, majordomo"},
     {TEXT("services:\n  a: {queue: {calls: x}}\n"),
      "2:22: services.a.queue.calls must be a whole number from 0 to 100000000, not \"x\""},
-    {TEXT("services:\n  a b: {}\n  '**': {}\n  -a*: {}\n  '': {}\n"),
+    {TEXT("services:\n  a b: {}\n  '**': {}\n  a\"*: {}\n  '': {}\n"),
      "2:3: the key \"a b\" in services must be " PATTERN
      "\n3:3: the key \"**\" in services must be " PATTERN
-     "\n4:3: the key \"-a*\" in services must be " PATTERN
+     "\n4:3: the key \"a\\\"*\" in services must be " PATTERN
      "\n5:3: the key \"\" in services must be " PATTERN},
     {TEXT("services:\n  a: {}\n  a: {}\n"),
      "3:3: duplicate key \"a\"; it is already on line 2, keep one of them"},
