@@ -38,6 +38,7 @@ int kit_teardown(void **state)
 {
     struct kit *kit = *state;
     kit_end_peers(kit);
+    kit_end_majordomos(kit);
     bool fault = kit_end_processes(kit);
     nftw(kit->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     free(kit->endpoint);

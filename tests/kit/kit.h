@@ -38,6 +38,7 @@ struct kit {
     char *endpoint;     /* of the broker started last; in BUSBAR_BROKER of what is started */
     struct kit_process *processes; /* newest first */
     struct kit_peer *peers;
+    struct mdp_peer *majordomos;
     unsigned count;
 };
 
