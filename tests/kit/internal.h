@@ -8,5 +8,6 @@
 bool kit_end_processes(struct kit *kit);
 
 void kit_end_peers(struct kit *kit);
+void kit_end_majordomos(struct kit *kit);
 
 #endif

@@ -37,7 +37,10 @@ static int remove_entry(const char *path, const struct stat *state, int type, st
 int kit_teardown(void **state)
 {
     struct kit *kit = *state;
+    if (kit->doing != NULL)
+        print_error("it was about: %s\n", kit->doing);
     kit_end_peers(kit);
+    kit_end_majordomos(kit);
     bool fault = kit_end_processes(kit);
     nftw(kit->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     free(kit->endpoint);

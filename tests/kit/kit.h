@@ -38,7 +38,9 @@ struct kit {
     char *endpoint;     /* of the broker started last; in BUSBAR_BROKER of what is started */
     struct kit_process *processes; /* newest first */
     struct kit_peer *peers;
+    struct mdp_peer *majordomos;
     unsigned count;
+    const char *doing; /* of a table: named at the end if it is still being done then */
 };
 
 /* Per test: cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown); `*state` is the kit. */
