@@ -28,7 +28,7 @@ static void print_tags(const struct busbar_value *tags)
 /* Do two sessions tell the same of the service? Then they are two workers of one kind. */
 static bool same_kind(const struct busbar_value *a, const struct busbar_value *b)
 {
-    static const char *const keys[] = {"version", "tags", "methods"};
+    static const char *const keys[] = {"version", "dialect", "tags", "methods"};
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         const struct busbar_value *x = busbar_value_get(a, keys[i]);
         const struct busbar_value *y = busbar_value_get(b, keys[i]);
@@ -70,9 +70,11 @@ static void print_title(const char *service, const struct busbar_value *registra
                         size_t workers, size_t draining)
 {
     const char *version = text_of(registration, "version");
+    const char *dialect = text_of(registration, "dialect");
     printf("%s%s", service, *version != '\0' ? " " : "");
     table_print_text(version);
-    printf("  %zu worker%s", workers, workers == 1 ? "" : "s");
+    printf("  %zu worker%s%s", workers, workers == 1 ? "" : "s", *dialect != '\0' ? " of " : "");
+    table_print_text(dialect);
     if (draining > 0)
         printf(", %zu drained", draining);
     print_tags(busbar_value_get(registration, "tags"));
