@@ -107,6 +107,8 @@ static void call_dispatch(struct router *router, struct call *call, const struct
                              (attached != NULL ? PACKET_ATTACHED : 0));
     packet.status = 0;
     packet.fate = 0;
+    if (provider->export->registration.whole && call->client->calls_whole)
+        packet.method.size = 0; /* it was the configuration that named one, to find a worker */
     if (provider->export->registration.caller)
         add_caller(call, &packet, space, &copy);
     router->counters->dispatched++;

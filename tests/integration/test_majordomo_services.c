@@ -270,7 +270,7 @@ static void the_commands_show_majordomo_workers_like_others(void **state)
         mdp_say(client, MDP_REQUEST, "black");
     KIT_EVENTUALLY(kit_counter(kit, "calls_in_flight") == 3, 5000);
     KIT_CONTAINS(kit_run(kit, "busbar", "services", NULL)->out,
-                 "coffee   2        0        1       2");
+                 "coffee         2        0       1        2");
     KIT_CONTAINS(kit_run(kit, "busbar", "describe", "coffee", NULL)->out, "coffee");
     KIT_CONTAINS(kit_run(kit, "busbar", "describe", "--json", "coffee", NULL)->out, "\"coffee\"");
     KIT_CONTAINS(kit_run(kit, "busbar", "stats", NULL)->out, "services                 1");
