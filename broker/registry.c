@@ -32,7 +32,7 @@ static uint64_t names_hash(const struct registry *registry, struct bytes service
                            struct bytes method)
 {
     uint8_t names[2 * NAME_SIZE_MAX];
-    if (service.data + service.size == method.data)
+    if (method.size == 0 || service.data + service.size == method.data)
         return siphash(&registry->key, service.data, service.size + method.size);
     memcpy(names, service.data, service.size);
     memcpy(names + service.size, method.data, method.size);
@@ -43,7 +43,7 @@ static bool method_is(const struct method *method, struct bytes service, struct 
 {
     return method->service_size == service.size && method->method_size == name.size &&
            memcmp(method->names, service.data, service.size) == 0 &&
-           memcmp(method->names + service.size, name.data, name.size) == 0;
+           (name.size == 0 || memcmp(method->names + service.size, name.data, name.size) == 0);
 }
 
 static struct method *method_find(const struct registry *registry, struct bytes service,
@@ -150,7 +150,8 @@ static struct method *method_new(struct registry *registry, struct service *serv
     method->service_size = (uint8_t)service->name_size;
     method->method_size = (uint8_t)name.size;
     memcpy(method->names, service->name, service->name_size);
-    memcpy(method->names + service->name_size, name.data, name.size);
+    if (name.size > 0)
+        memcpy(method->names + service->name_size, name.data, name.size);
     service->methods[index] = method;
     if (name.size == 0)
         service->whole = method;
