@@ -224,6 +224,7 @@ static void session_weigh(const struct broker *broker, struct session *session)
     session->due = due;
     session->peer.congested = due > settings->outbox_bytes / 2;
     session->peer.full = full;
+    session->was_full |= full;
 }
 
 static void session_cut(struct broker *broker, struct session *session, const char *reason)
@@ -253,11 +254,13 @@ void session_send(struct broker *broker, struct session *session, const struct p
 
 static void session_flush(struct broker *broker, struct session *session)
 {
-    bool was_full = session->peer.full;
     enum outbox_result result = session_push(broker, session);
     session_weigh(broker, session);
     switch (result) {
     case OUTBOX_SENT:
+        if (session->peer
+                .full) /* nothing tells that libzmq has got rid of it: it is looked at again */
+            list_append(&broker->blocked, &session->flush);
         break;
     case OUTBOX_BLOCKED:
         broker->counters.blocked++;
@@ -269,8 +272,10 @@ static void session_flush(struct broker *broker, struct session *session)
         session_doom(broker, session, "it cannot be reached");
         break;
     }
-    if (was_full && !session->peer.full && session->doom == NULL)
+    if (session->was_full && !session->peer.full && session->doom == NULL) {
+        session->was_full = false;
         router_serve(&broker->router, &session->peer, broker->now);
+    }
 }
 
 /* Flushes each session of the list once; one that blocks is put on the other list. */

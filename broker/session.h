@@ -28,6 +28,7 @@ struct session {
     struct majordomo *majordomo; /* of all others */
     size_t due;                  /* bytes due to it when that was last looked at */
     uint64_t taken_at;           /* ms: when it last became less, or too much for further calls */
+    bool was_full;               /* it was passed over: to be served once it has taken enough */
     struct map_node by_id;
     struct map_node by_token;
     struct list flush;  /* broker.touched or broker.blocked */

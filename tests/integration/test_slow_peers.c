@@ -171,9 +171,35 @@ static void a_worker_that_does_not_read_is_cut_and_what_had_not_left_moves_on(vo
     close(fd);
 }
 
+/* One body is more than a worker may have due and be given more: it has taken it at once, and
+ * nothing but that would tell the broker. */
+static void a_worker_that_has_taken_what_was_due_to_it_is_given_more(void **state)
+{
+    enum { ROUNDS = 3, LARGE = 1024 * 1024 };
+    struct kit *kit = *state;
+    struct kit_calls calls;
+    char *body = malloc(LARGE + 1);
+    assert_non_null(body);
+    memset(body, 'x', LARGE);
+    body[LARGE] = '\0';
+    kit_broker(kit, "--config",
+               kit_file(kit, "narrow.yaml", "body_limit: 1 MiB\noutbox_bytes: 1100 KiB\n"), NULL);
+    start_worker(kit, "test");
+    kit_calls_init(&calls, kit, ROUNDS);
+    for (int i = 0; i < ROUNDS; i++) {
+        kit_calls_start_body(&calls, "pid", body);
+        kit_calls_finish(&calls, WAIT_MS);
+    }
+    assert_int_equal(kit_calls_count(&calls, BUSBAR_OK), ROUNDS);
+    assert_int_equal(kit_counter(kit, "sessions_cut"), 0);
+    kit_calls_fini(&calls);
+    free(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        KIT_TEST(a_worker_that_has_taken_what_was_due_to_it_is_given_more),
         KIT_TEST(a_client_that_does_not_read_is_cut_and_others_are_served),
         KIT_TEST(a_worker_that_does_not_read_is_cut_and_what_had_not_left_moves_on),
     };
