@@ -171,6 +171,7 @@ void session_doom(struct broker *broker, struct session *session, const char *re
     if (session->doom != NULL)
         return;
     session->doom = reason;
+    session->peer.leaving = true; /* or it would be given calls that nobody sends */
     list_append(&broker->doomed, &session->doomed);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/kit/calls.h"
+#include "tests/kit/scene.h"
 
 static struct kit_process *start_worker(struct kit *kit)
 {
@@ -193,9 +194,62 @@ static void a_worker_that_stops_in_order_answers_what_it_runs(void **state)
     kit_calls_fini(&calls);
 }
 
+enum {
+    LONE = 3, /* workers that are lost at once */
+    KEPT = 9, /* calls that the one which stays has meanwhile */
+};
+
+static void say_credit(struct kit_peer *worker)
+{
+    kit_peer_send_packets(worker, &(struct packet){.command = PACKET_CREDIT, .id = 100}, 1);
+}
+
+/* All but the last fall silent with a call each. What one of them had is for the last one: the others
+ * are as dead. It is not to be counted as tried by workers that never saw it. */
+static void calls_of_workers_that_are_lost_together_go_to_one_that_lives(void **state)
+{
+    struct kit *kit = *state;
+    struct kit_peer *workers[LONE + 1];
+    struct packet packet;
+    kit_broker(kit, "--config",
+               kit_file(kit, "brisk.yaml", "heartbeat: {interval: 200ms, liveness: 3}\n"), NULL);
+    struct kit_peer *client = kit_peer(kit);
+    kit_peer_join(client);
+    for (int i = LONE; i >= 0; i--) {
+        workers[i] = kit_peer(kit);
+        kit_peer_join(workers[i]);
+        scene_register(workers[i], scene_plain);
+        for (int call = 0; call < (i == LONE ? KEPT : 0); call++) {
+            packet = scene_packet(100, 0, (struct bytes){0});
+            kit_peer_send_packets(client, &packet, 1);
+            kit_peer_expect(workers[i], PACKET_CALL, &packet);
+        }
+    }
+    for (uint64_t i = 0; i < LONE; i++) {
+        packet = scene_packet(i, PACKET_IDEMPOTENT, (struct bytes){0});
+        kit_peer_send_packets(client, &packet, 1);
+    }
+    for (int i = 0; i < LONE; i++)
+        kit_peer_expect(workers[i], PACKET_CALL, &packet);
+    for (int i = 0; i < LONE; i++)
+        say_credit(workers[i]); /* their last signs of life, at one time */
+    uint64_t until = kit_now_ms() + kit_time(10000);
+    while (kit_counter(kit, "sessions_silent") < LONE && kit_now_ms() < until) {
+        say_credit(workers[LONE]);
+        kit_sleep_ms(50);
+    }
+    for (int i = 0; i < LONE; i++) {
+        kit_peer_expect(workers[LONE], PACKET_CALL, &packet);
+        assert_true(packet.flags & PACKET_IDEMPOTENT);
+    }
+    assert_int_equal(kit_counter(kit, "redispatched"), LONE);
+    assert_int_equal(kit_counter(kit, "outcome_poisoned"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        KIT_TEST(calls_of_workers_that_are_lost_together_go_to_one_that_lives),
         KIT_TEST(the_next_call_after_the_only_workers_death_says_no_service),
         KIT_TEST(a_call_that_runs_is_lost_with_its_worker_at_once),
         KIT_TEST(idempotent_calls_move_to_the_other_worker),
