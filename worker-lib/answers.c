@@ -110,6 +110,21 @@ static enum busbar_status too_large(struct answers *answers, const struct packet
     return status == BUSBAR_OK ? BUSBAR_RESULT_TOO_LARGE : status;
 }
 
+/* A call whose reply cannot be sent has an answer all the same: its place in the credit is free only
+ * then. */
+static void tell_unsent(struct answers *answers, struct answer_to to, struct bytes metadata,
+                        enum busbar_status reason)
+{
+    const struct failure failure = {
+        .status = BUSBAR_APP_ERROR,
+        .fate = BUSBAR_EXECUTED,
+        .text = reason == BUSBAR_NO_MEMORY ? "the worker is out of memory for the result"
+                                           : "the handler's result is none that can be sent",
+        .metadata = metadata,
+    };
+    (void)answers_fail(answers, to, &failure);
+}
+
 /* Puts a packet with this body, in the packet or behind it. */
 static enum busbar_status put_body(struct answers *answers, uint64_t session, struct packet *packet,
                                    struct busbar_body *body)
@@ -145,6 +160,8 @@ enum busbar_status answers_reply(struct answers *answers, struct answer_to to,
         status = too_large(answers, &packet);
     else
         status = put_body(answers, to.session, &packet, &body);
+    if (status == BUSBAR_BAD_ARGUMENT || status == BUSBAR_NO_MEMORY)
+        tell_unsent(answers, to, metadata, status);
     busbar_body_release(&body);
     return status;
 }

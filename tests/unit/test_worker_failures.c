@@ -71,9 +71,43 @@ static void failures_of_a_handlers_own_call_are_told_as_they_are(void **state)
     fake_destroy(&fake);
 }
 
+/* Replies with a body that is none: the first byte of the request says which. */
+static void blunder(struct busbar_request **request, void *context)
+{
+    bool is_absent = *(const char *)busbar_request_data(*request) == 'a';
+    struct busbar_body body = {.data = "x", .size = 1, .encoding = (enum busbar_encoding)7};
+    (void)context;
+    if (is_absent)
+        body = (struct busbar_body){.size = 5};
+    assert_int_equal(busbar_request_reply(request, body), BUSBAR_BAD_ARGUMENT);
+}
+
+/* Else its client would wait until the deadline, and its place would be taken for ever. */
+static void a_reply_that_cannot_be_sent_is_answered_for(void **state)
+{
+    static const struct busbar_method METHODS[] = {{.name = "blunder", .handler = blunder}};
+    struct fake *fake = fake_new();
+    struct busbar_worker *worker = fake_worker(fake, 1);
+    struct busbar_service service = {.name = "svc", .methods = METHODS, .method_count = 1};
+    (void)state;
+    assert_int_equal(busbar_worker_register(worker, &service), BUSBAR_OK);
+    assert_int_equal(busbar_worker_start(worker), BUSBAR_OK);
+    fake_ready(fake, worker);
+    for (uint64_t id = 1; id <= 2; id++) {
+        fake_call(fake, id, "blunder", id == 1 ? "absent" : "encoding");
+        struct heard *heard = fake_expect(fake, PACKET_ERROR);
+        assert_int_equal(heard->packet.id, id);
+        assert_int_equal(heard->packet.status, BUSBAR_APP_ERROR);
+        assert_int_equal(heard->packet.fate, BUSBAR_EXECUTED);
+    }
+    fake_stop(fake, &worker);
+    fake_destroy(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reply_that_cannot_be_sent_is_answered_for),
         cmocka_unit_test(failures_of_a_handlers_own_call_are_told_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

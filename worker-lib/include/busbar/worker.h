@@ -232,7 +232,8 @@ struct busbar_request *busbar_request_keep(struct busbar_request **request);
 
 /*
  * Answers; takes the request and the body, on failure too. RESULT_TOO_LARGE if the body is over the
- * broker's limit (the caller then gets just that status); CANCELLED if nobody waits any more.
+ * broker's limit (the caller then gets just that status); BAD_ARGUMENT for bytes or an encoding that
+ * cannot be sent, NO_MEMORY (it gets APP_ERROR); CANCELLED if nobody waits any more.
  */
 enum busbar_status busbar_request_reply(struct busbar_request **request, struct busbar_body body);
 
