@@ -260,12 +260,13 @@ static void end(struct busbar_worker *worker, const struct turn *turn)
 }
 
 /* Everything that is answered has left, or time is up. */
-static bool is_over(const struct busbar_worker *worker, const struct turn *turn)
+static bool is_over(struct busbar_worker *worker, const struct turn *turn)
 {
     const struct leader *leader = &worker->leader;
     if (!turn->draining)
         return false;
-    return (turn->idle && !leader->blocked) || leader->now >= turn->stop_at;
+    return (turn->idle && !leader->blocked && answers_sleep(&worker->answers)) ||
+           leader->now >= turn->stop_at;
 }
 
 /* Without the lock. Returns true if this was the last turn. */
