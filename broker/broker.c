@@ -197,6 +197,8 @@ static int broker_timeout(const struct broker *broker)
     inspection = inspection > broker->now ? inspection - broker->now : 0;
     if (inspection < wait)
         wait = inspection;
+    if (!list_is_empty(&broker->broken)) /* found by a send, after the look for input */
+        return 0;
     if (!list_is_empty(&broker->blocked) && wait > BLOCKED_WAIT_MS)
         wait = BLOCKED_WAIT_MS;
     if (broker->router.draining && wait > DRAIN_WAIT_MS)

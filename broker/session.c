@@ -189,8 +189,11 @@ void sessions_reap(struct broker *broker)
 void session_break(struct broker *broker, struct session *session)
 {
     session->peer.leaving = true;
-    broker->sessions.by_fd[session->fd] = NULL;
+    if (session->fd >= 0)
+        broker->sessions.by_fd[session->fd] = NULL;
     session->fd = -1;
+    if (!list_is_empty(&session->broken))
+        return;
     if (list_is_empty(&broker->broken))
         broker->broken_since = broker->now;
     list_append(&broker->broken, &session->broken);
@@ -269,8 +272,7 @@ static void session_flush(struct broker *broker, struct session *session)
         break;
     case OUTBOX_GONE:
         broker->counters.unreachable++;
-        broker->counters.sessions_lost++;
-        session_doom(broker, session, "it cannot be reached");
+        session_break(broker, session); /* its last words may be here and not taken in yet */
         break;
     }
     if (session->was_full && !session->peer.full && session->doom == NULL) {
