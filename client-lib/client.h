@@ -31,6 +31,7 @@ struct uplink {
     struct list put;      /* calls in the outbox or sent, in that order */
     uint64_t quiet_since; /* ms: what the silence of the broker is counted from */
     unsigned beats;       /* heartbeats without an answer */
+    uint64_t bytes_in;    /* of the link, at the last of them */
     bool is_made;         /* the connection is prepared */
     bool is_blocked;      /* the last flush left something behind */
     bool is_leaving;      /* its broker takes no new calls in this session */

@@ -81,7 +81,8 @@ static bool uplink_is_expecting(const struct uplink *uplink)
 /*
  * Only while a call waits. The broker is given up after `liveness` intervals of silence that were
  * spent asking, so that a program that slept does not take its own pause for the broker's; and not
- * while bytes of ours are on their way, which may take long on a slow link.
+ * while bytes of ours are on their way, or a large message of the broker's, which may take long on a
+ * slow link: all that it says later comes behind that.
  */
 static void uplink_listen(struct uplink *uplink, uint64_t now)
 {
@@ -93,8 +94,11 @@ static void uplink_listen(struct uplink *uplink, uint64_t now)
     }
     if (now < uplink->quiet_since + heartbeat_interval(uplink))
         return;
+    uint64_t bytes_in = connection_bytes_in(connection);
+    bool is_moving = bytes_in != uplink->bytes_in;
+    uplink->bytes_in = bytes_in;
     uplink->quiet_since = now;
-    if (++uplink->beats < heartbeat_liveness(uplink) ||
+    if (++uplink->beats < heartbeat_liveness(uplink) || is_moving ||
         outbox_bytes(&connection->outbox) > BUNDLE_SIZE_MAX) {
         if (connection->state == CONNECTION_UP &&
             connection_put(connection, &beat, NULL) != BUSBAR_OK)

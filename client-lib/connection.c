@@ -2,9 +2,12 @@
 #include "client-lib/connection.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <zmq.h>
 
 #include "base/random.h"
@@ -13,10 +16,10 @@
 #include "client-lib/endpoint.h"
 
 enum {
-    MONITORED = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_CONNECT_DELAYED |
-                ZMQ_EVENT_CONNECT_RETRIED,
+    MONITORED = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED |
+                ZMQ_EVENT_CONNECT_DELAYED | ZMQ_EVENT_CONNECT_RETRIED,
     RECONNECT_MIN_MS = 50,
     RECONNECT_SPREAD_MS = 100,
     DISMISSED_MS =
@@ -26,7 +29,8 @@ enum {
 enum busbar_status connection_init(struct connection *connection, const char *endpoint,
                                    const struct connection_handler *handler, void *owner)
 {
-    *connection = (struct connection){.handler = handler, .owner = owner, .fds = {-1, -1}};
+    *connection = (struct connection){
+        .handler = handler, .owner = owner, .fds = {-1, -1}, .link_fd = -1};
     if (!endpoint_is_valid(endpoint))
         return BUSBAR_BAD_ARGUMENT;
     connection->endpoint = strdup(endpoint);
@@ -97,6 +101,7 @@ static void connection_hang_up(struct connection *connection)
     if (connection->socket != NULL)
         zmq_close(connection->socket);
     connection->socket = NULL;
+    connection->link_fd = -1;
     connection->fds[0] = connection->fds[1] = -1;
     context_unref();
 }
@@ -223,6 +228,16 @@ int connection_events(struct connection *connection)
     int events = 0;
     size_t size = sizeof events;
     return zmq_getsockopt(connection->socket, ZMQ_EVENTS, &events, &size) == 0 ? events : 0;
+}
+
+uint64_t connection_bytes_in(const struct connection *connection)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    if (connection->link_fd < 0 ||
+        getsockopt(connection->link_fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        return 0;
+    return info.tcpi_bytes_received;
 }
 
 enum outbox_result connection_flush(struct connection *connection)

@@ -67,6 +67,7 @@ struct connection {
     uint64_t sockets;       /* how many have been made: their descriptors change with each */
     int fds[CONNECTION_FDS];
     bool linked;    /* ZeroMQ's own handshake is done; a session may be opened */
+    int link_fd;    /* libzmq's descriptor of the link, to be looked at alone; -1 if not known */
     bool dismissed; /* the broker said BYE on this link */
     bool explained; /* why the next attempt is made has been told already */
     bool
@@ -107,6 +108,9 @@ bool connection_process(struct connection *connection, uint64_t now, unsigned li
 
 /* Sends what was put. BLOCKED: flush again when a descriptor becomes readable, or after 1 ms. */
 enum outbox_result connection_flush(struct connection *connection);
+
+/* Bytes that came over the link, whole messages or not; 0 where they cannot be told. */
+uint64_t connection_bytes_in(const struct connection *connection);
 
 /*
  * Waiting: libzmq's descriptors are edge-triggered, so poll them only after connection_is_idle

@@ -189,6 +189,7 @@ static void on_disconnected(struct connection *connection)
     bool had_session = connection_is_open(connection);
     bool dismissed = connection->dismissed;
     connection->linked = false;
+    connection->link_fd = -1;
     for (unsigned i = 0; i < LAST_WORDS_MAX && connection_is_open(connection); i++) {
         if (!connection_receive(connection, connection->last_received))
             break;
@@ -220,6 +221,9 @@ static const char *closed_attempt(const char *endpoint)
 static void on_link_event(struct connection *connection, const struct monitor_event *event)
 {
     switch (event->kind) {
+    case ZMQ_EVENT_CONNECTED:
+        connection->link_fd = event->value;
+        break;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         connection->linked = true;
         connection->dismissed = false;
