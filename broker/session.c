@@ -256,6 +256,13 @@ void session_send(struct broker *broker, struct session *session, const struct p
         list_append(&broker->touched, &session->flush);
 }
 
+/* The router may have had more for it meanwhile, so that it waits for a flush already. */
+static void flush_later(struct broker *broker, struct session *session)
+{
+    list_remove(&session->flush);
+    list_append(&broker->blocked, &session->flush);
+}
+
 static void session_flush(struct broker *broker, struct session *session)
 {
     enum outbox_result result = session_push(broker, session);
@@ -264,11 +271,11 @@ static void session_flush(struct broker *broker, struct session *session)
     case OUTBOX_SENT:
         if (session->peer
                 .full) /* nothing tells that libzmq has got rid of it: it is looked at again */
-            list_append(&broker->blocked, &session->flush);
+            flush_later(broker, session);
         break;
     case OUTBOX_BLOCKED:
         broker->counters.blocked++;
-        list_append(&broker->blocked, &session->flush);
+        flush_later(broker, session);
         break;
     case OUTBOX_GONE:
         broker->counters.unreachable++;
