@@ -38,9 +38,15 @@ static void finish_too_large(struct broker *broker, struct session *session)
 
 /* Parts that wait ------------------------------------------------------------------------------- */
 
+/* What it takes here: many parts without a byte are too many as well. */
+static size_t part_size(const struct blob *body)
+{
+    return sizeof(struct mdp_part) + sizeof(struct blob) + body->size;
+}
+
 static void part_free(struct majordomo *majordomo, struct mdp_part *part)
 {
-    majordomo->part_bytes -= part->body->size;
+    majordomo->part_bytes -= part_size(part->body);
     list_remove(&part->of_worker);
     blob_unref(&part->body);
     free(part);
@@ -65,7 +71,7 @@ static bool part_add(struct majordomo *majordomo, const struct mdp_body *body)
     part->body = copy;
     part->encoding = body->encoding;
     list_append(&majordomo->parts, &part->of_worker);
-    majordomo->part_bytes += copy->size;
+    majordomo->part_bytes += part_size(copy);
     return true;
 }
 

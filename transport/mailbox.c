@@ -14,7 +14,7 @@ enum {
 
 struct letter {
     struct letter *next;
-    size_t copied; /* bytes */
+    size_t size; /* bytes that are ours: its own, those of its frames, and what was copied */
     size_t count;
     zmq_msg_t frames[];
 };
@@ -82,7 +82,7 @@ static bool letter_add(struct mailbox *mailbox, struct letter *letter, struct by
     bool lent = lies_in(owner, run);
     if (lent ? !frame_lend(mailbox, frame, run, owner) : !frame_copy(frame, run))
         return false;
-    letter->copied += lent ? 0 : run.size;
+    letter->size += lent ? 0 : run.size;
     letter->count++;
     return true;
 }
@@ -90,10 +90,11 @@ static bool letter_add(struct mailbox *mailbox, struct letter *letter, struct by
 bool mailbox_put(struct mailbox *mailbox, const struct bytes *frames, size_t count,
                  struct blob *owner)
 {
-    struct letter *letter = malloc(sizeof *letter + count * sizeof letter->frames[0]);
+    size_t size = sizeof(struct letter) + count * sizeof(zmq_msg_t);
+    struct letter *letter = malloc(size);
     if (letter == NULL)
         return false;
-    *letter = (struct letter){0};
+    *letter = (struct letter){.size = size};
     for (size_t i = 0; i < count; i++) {
         if (!letter_add(mailbox, letter, frames[i], owner)) {
             letter_destroy(letter);
@@ -105,7 +106,7 @@ bool mailbox_put(struct mailbox *mailbox, const struct bytes *frames, size_t cou
     else
         mailbox->last->next = letter;
     mailbox->last = letter;
-    mailbox->waiting += letter->copied;
+    mailbox->waiting += letter->size;
     mailbox->put++;
     return true;
 }
@@ -132,7 +133,7 @@ enum outbox_result mailbox_flush(struct mailbox *mailbox, void *socket,
         if (result != OUTBOX_SENT)
             return result;
         mailbox->first = letter->next;
-        mailbox->waiting -= letter->copied;
+        mailbox->waiting -= letter->size;
         mailbox->sent++;
         letter_destroy(letter); /* its frames are empty: libzmq has them */
     }

@@ -14,7 +14,8 @@ struct mailbox {
     struct account *account; /* made with the first bytes that are lent */
     struct letter *first;
     struct letter *last;
-    size_t waiting; /* copied bytes in messages not yet given to libzmq */
+    size_t waiting; /* bytes of messages not yet given to libzmq, but for what is lent: many frames
+                       without a byte take room too */
     uint64_t put;   /* messages: the n-th that was put has been given to libzmq if n <= sent */
     uint64_t sent;
 };
