@@ -14,9 +14,10 @@ proxy_calls=${PROXY_CALLS:-400000}
 sync_calls=${SYNC_CALLS:-20000}
 size=${SIZE:-64}
 outstanding=${OUTSTANDING:-1000}
+majordomo_calls=${MAJORDOMO_CALLS:-200000}
 limit=120 # seconds for one run
 
-for program in "$build/busbar" "$build/busbard" "$build/bench/proxy"; do
+for program in "$build/busbar" "$build/busbard" "$build/bench/load"; do
     [ -x "$program" ] || { echo "bench: $program is missing: run make bench" >&2; exit 2; }
 done
 scratch=$(mktemp -d)
@@ -58,10 +59,14 @@ for round in $(seq "$rounds"); do
     echo "pair $round of $rounds" >&2
     measure busbar-many "$build/busbar" bench --json --calls "$calls" \
         --outstanding "$outstanding" --size "$size"
-    measure proxy-many "$build/bench/proxy" run "$proxy_calls" "$outstanding" "$size"
+    measure proxy-many "$build/bench/load" zmq_proxy --calls "$proxy_calls" \
+        --outstanding "$outstanding" --size "$size"
     measure busbar-sync "$build/busbar" bench --json --calls "$sync_calls" --outstanding 1 \
         --size "$size"
-    measure proxy-sync "$build/bench/proxy" run "$sync_calls" 1 "$size"
+    measure proxy-sync "$build/bench/load" zmq_proxy --calls "$sync_calls" --outstanding 1 \
+        --size "$size"
+    measure majordomo "$build/bench/load" majordomo --transport ipc --calls "$majordomo_calls" \
+        --outstanding "$outstanding" --size "$size" --workers 10 --worker-processes 1
 done
 
 [ -z "${RATIOS:-}" ] || : >"$RATIOS"
@@ -70,3 +75,8 @@ row "calls/s, $outstanding outstanding" busbar-many proxy-many calls_per_second 
 row "broker CPU µs/call, the same" busbar-many proxy-many broker_cpu_us_per_call broker_cpu
 row "p50 µs, one outstanding" busbar-sync proxy-sync p50_us sync_p50
 row "p99 µs, one outstanding" busbar-sync proxy-sync p99_us sync_p99
+
+values majordomo calls_per_second | spread | awk '{
+    printf "Majordomo 0.1, ten workers, pipelined: %.0f calls/s (%.0f–%.0f), %.1f times the 7,400\n",
+        $1, $2, $3, $1 / 7400
+    print "that the well-known C broker reached with one worker on a machine with 2 cores" }'

@@ -1,0 +1,211 @@
+/*
+ * The driver of the benchmark: starts one system, its workers and its clients, and prints what one
+ * measurement came to as JSON.
+ */
+#include "bench/load.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/crew.h"
+#include "bench/process.h"
+#include "bench/server.h"
+
+struct plan {
+    const char *system;
+    const char *transport;
+    const char *endpoint; /* of a server that runs; NULL: one is started */
+    const char *flood_service;
+    uint64_t pid; /* of that server; 0: not known */
+    uint64_t calls, outstanding, size;
+    uint64_t clients, client_processes;
+    uint64_t workers, worker_processes;
+    uint64_t flood; /* calls that one more client keeps outstanding meanwhile */
+};
+
+static struct server server;
+static pid_t owner; /* children end nothing but themselves */
+
+void load_die(const char *what, const char *why)
+{
+    fprintf(stderr, "load: %s: %s\n", what, why);
+    if (getpid() == owner) {
+        crew_end();
+        server_end(&server);
+    }
+    _exit(EXIT_FAILURE);
+}
+
+void load_check_size(const struct load_place *place, size_t size)
+{
+    if (size != place->size)
+        load_die(place->service, "a reply is not as long as its request");
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static double quantile_us(const uint64_t *times, uint64_t count, double fraction)
+{
+    return (double)times[(uint64_t)((double)(count - 1) * fraction)] / 1e3;
+}
+
+static double seconds_of(const struct crew *crew)
+{
+    uint64_t from = UINT64_MAX, to = 0;
+    for (uint64_t i = 0; i < crew->clients; i++) {
+        from = crew->results[i].from < from ? crew->results[i].from : from;
+        to = crew->results[i].to > to ? crew->results[i].to : to;
+    }
+    return (double)(to - from) / 1e9;
+}
+
+static void print_result(const struct plan *plan, const struct crew *crew, uint64_t cpu)
+{
+    pid_t pid = plan->endpoint != NULL ? (pid_t)plan->pid : server.pid;
+    uint64_t calls = plan->calls / plan->clients * plan->clients;
+    printf("{\"system\": \"%s\", \"transport\": \"%s\", \"clients\": %" PRIu64
+           ", \"workers\": %" PRIu64 ", \"size\": %" PRIu64 ", \"outstanding\": %" PRIu64
+           ", \"flood\": %" PRIu64 ", \"calls\": %" PRIu64 ", \"calls_per_second\": %.0f",
+           plan->system, plan->transport, plan->clients, plan->workers, plan->size,
+           plan->outstanding, plan->flood, calls, (double)calls / seconds_of(crew));
+    if (crew->times != NULL) {
+        qsort(crew->times, calls, sizeof *crew->times, compare);
+        printf(", \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f",
+               quantile_us(crew->times, calls, 0.5), quantile_us(crew->times, calls, 0.99),
+               quantile_us(crew->times, calls, 0.999));
+    }
+    if (pid > 0)
+        printf(", \"broker_cpu_us_per_call\": %.3f, \"broker_peak_kib\": %" PRIu64,
+               (double)cpu / 1e3 / (double)calls, process_peak_kib(pid));
+    puts("}");
+}
+
+static void start_flood(struct crew *crew, const struct crew_plan *model, const struct plan *plan)
+{
+    struct crew_plan flood = *model;
+    flood.count = flood.processes = 1;
+    flood.calls = 0;
+    flood.outstanding = plan->flood;
+    flood.service = plan->flood_service;
+    crew_start_clients(crew, &flood);
+}
+
+static void measure(const struct plan *plan)
+{
+    struct crew crew;
+    struct crew_plan clients = {.load = server.system != NULL ? server.load : NULL,
+                                .service = "bench.echo",
+                                .count = plan->clients,
+                                .processes = plan->client_processes,
+                                .calls = plan->calls / plan->clients,
+                                .outstanding = plan->outstanding};
+    crew_init(&crew, &clients);
+    if (plan->endpoint != NULL) {
+        server_take(&server, plan->endpoint);
+    } else {
+        server_start(&server, plan->transport, crew_ready);
+        crew_wait_ready(server.load->run != NULL ? 1 : 0);
+    }
+    server.place->size = plan->size;
+    clients.load = server.load;
+    clients.place = server.place;
+    struct crew_plan workers = clients;
+    workers.count = plan->workers;
+    workers.processes = plan->worker_processes;
+    crew_start_workers(&workers);
+    if (plan->flood > 0) {
+        workers.service = plan->flood_service;
+        if (strcmp(plan->flood_service, clients.service) != 0)
+            crew_start_workers(&workers);
+        start_flood(&crew, &clients, plan);
+    }
+    crew_start_clients(&crew, &clients);
+    pid_t pid = plan->endpoint != NULL ? (pid_t)plan->pid : server.pid;
+    uint64_t before = process_cpu_ns(pid);
+    crew_measure(&crew);
+    uint64_t cpu = process_cpu_ns(pid) - before;
+    print_result(plan, &crew, cpu);
+    crew_end();
+    server_end(&server);
+}
+
+static int usage(void)
+{
+    fputs("usage: load systems          those that this build can drive\n"
+          "       load SYSTEM [--calls N] [--outstanding N] [--size BYTES] [--transport tcp|ipc]\n"
+          "                   [--clients N] [--client-processes N]  threads of so many processes;\n"
+          "                   [--workers N] [--worker-processes N]  0: a process for each\n"
+          "                   [--flood N] [--flood-service NAME]    another client beside them\n"
+          "                   [--endpoint ENDPOINT [--pid PID]]     a server that runs already\n",
+          stderr);
+    return 2;
+}
+
+static bool take_option(struct plan *plan, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        uint64_t *number;
+        const char **text;
+    } options[] = {
+        {"--calls", &plan->calls, NULL},
+        {"--outstanding", &plan->outstanding, NULL},
+        {"--size", &plan->size, NULL},
+        {"--transport", NULL, &plan->transport},
+        {"--clients", &plan->clients, NULL},
+        {"--client-processes", &plan->client_processes, NULL},
+        {"--workers", &plan->workers, NULL},
+        {"--worker-processes", &plan->worker_processes, NULL},
+        {"--flood", &plan->flood, NULL},
+        {"--flood-service", NULL, &plan->flood_service},
+        {"--endpoint", NULL, &plan->endpoint},
+        {"--pid", &plan->pid, NULL},
+    };
+    for (size_t i = 0; value != NULL && i < sizeof options / sizeof options[0]; i++) {
+        if (strcmp(options[i].name, name) != 0)
+            continue;
+        if (options[i].text != NULL)
+            *options[i].text = value;
+        else
+            *options[i].number = strtoull(value, NULL, 10);
+        return true;
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct plan plan = {.transport = "tcp",
+                        .flood_service = "bench.echo",
+                        .calls = 200000,
+                        .outstanding = 1000,
+                        .size = 64,
+                        .clients = 1,
+                        .workers = 1};
+    if (argc == 2 && strcmp(argv[1], "systems") == 0) {
+        system_list();
+        return EXIT_SUCCESS;
+    }
+    if (argc < 2)
+        return usage();
+    for (int i = 2; i < argc; i += 2) {
+        if (!take_option(&plan, argv[i], argv[i + 1]))
+            return usage();
+    }
+    if (plan.clients == 0 || plan.calls < plan.clients || plan.outstanding == 0)
+        return usage();
+    owner = getpid();
+    plan.system = argv[1];
+    server.system = system_find(plan.system);
+    if (server.system == NULL)
+        return EXIT_FAILURE;
+    measure(&plan);
+    return EXIT_SUCCESS;
+}
