@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 #include "bench/process.h"
 
 enum {
-    WARM_UP_MAX = 20000,
+    WARM_UP_MAX = 20000, /* calls */
+    WARM_UP_PART = 10,   /* of the calls or of the time */
     STEP_MS = 100,
     READY_STEPS = 600,
     DONE_STEPS = 5000,
@@ -33,7 +35,7 @@ struct gate {
 /* One thread of a child. */
 struct member {
     const struct crew_plan *plan;
-    struct crew *crew; /* NULL: its calls are not measured */
+    struct crew *crew; /* of clients */
     uint64_t index;
     struct load_place place;
     void *client;
@@ -41,12 +43,20 @@ struct member {
 };
 
 static struct gate *gate;
+static volatile sig_atomic_t interrupted;
 static pid_t children[CREW_PROCESSES_MAX];
 static size_t child_count;
 
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
 static void *share(size_t size)
 {
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         load_die("mmap", strerror(errno));
     return memory;
@@ -54,15 +64,19 @@ static void *share(size_t size)
 
 void crew_init(struct crew *crew, const struct crew_plan *clients)
 {
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     gate = share(sizeof *gate);
     sem_init(&gate->ready, 1, 0);
     sem_init(&gate->go, 1, 0);
     sem_init(&gate->done, 1, 0);
     crew->clients = clients->count;
     crew->results = share(clients->count * sizeof *crew->results);
+    crew->times_each = clients->calls;
     crew->times = clients->outstanding > 1
                       ? NULL
-                      : share(clients->count * clients->calls * sizeof *crew->times);
+                      : share(clients->count * crew->times_each * sizeof *crew->times);
 }
 
 void crew_ready(void)
@@ -70,8 +84,11 @@ void crew_ready(void)
     sem_post(&gate->ready);
 }
 
-static void lost(void)
+/* Ends everything when a child is gone or a signal asks for it. */
+static void watch(void)
 {
+    if (interrupted)
+        load_die("a signal", "nothing was measured");
     for (size_t i = 0; i < child_count; i++) {
         if (waitpid(children[i], NULL, WNOHANG) == children[i]) {
             children[i] = 0;
@@ -92,7 +109,7 @@ static void await(sem_t *semaphore, uint64_t count, int steps)
             count--;
         else if (--steps < 0)
             load_die("clients and workers", "they took too long");
-        lost();
+        watch();
     }
 }
 
@@ -101,25 +118,34 @@ void crew_wait_ready(uint64_t count)
     await(&gate->ready, count, READY_STEPS);
 }
 
-/* Fills the window, then sends as many as came back. */
-static void call_many(const struct member *member, uint64_t calls)
+/* When to stop: after so many calls, or at a time; whichever comes first. */
+struct end {
+    uint64_t calls;
+    uint64_t at; /* ns */
+};
+
+/* Fills the window, then sends as many as came back; returns how many were answered. */
+static uint64_t call_many(const struct member *member, const struct end *end)
 {
     const struct load *load = member->plan->load;
-    uint64_t sent = 0, received = 0;
-    while (received < calls || calls == 0) {
-        while ((sent < calls || calls == 0) && sent - received < member->plan->outstanding) {
+    uint64_t sent = 0, received = 0, most = end->calls;
+    while (received < most) {
+        while (sent < most && sent - received < member->plan->outstanding) {
             load->send(member->client, member->body);
             sent++;
         }
         received += load->receive(member->client);
+        if (clock_ns() >= end->at)
+            most = sent;
     }
+    return received;
 }
 
-/* `times` NULL: a warm-up. */
-static void call_one_by_one(const struct member *member, uint64_t calls, uint64_t *times)
+static uint64_t call_one_by_one(const struct member *member, const struct end *end, uint64_t *times)
 {
     const struct load *load = member->plan->load;
-    for (uint64_t i = 0; i < calls; i++) {
+    uint64_t count = 0, to = 0;
+    while (count < end->calls && to < end->at) {
         uint64_t from = clock_ns();
         if (load->call != NULL) {
             load->call(member->client, member->body);
@@ -128,42 +154,51 @@ static void call_one_by_one(const struct member *member, uint64_t calls, uint64_
             if (load->receive(member->client) != 1)
                 load_die("a reply", "there are more than there were requests");
         }
-        if (times != NULL)
-            times[i] = clock_ns() - from;
+        to = clock_ns();
+        times[count++] = to - from;
     }
+    return count;
 }
 
-static void call(const struct member *member, uint64_t calls, uint64_t *times)
+/* The times of a warm-up are written over by those that count. */
+static uint64_t call(const struct member *member, const struct end *end)
 {
+    struct crew *crew = member->crew;
     if (member->plan->outstanding > 1)
-        call_many(member, calls);
-    else
-        call_one_by_one(member, calls, times);
+        return call_many(member, end);
+    return call_one_by_one(member, end, crew->times + member->index * crew->times_each);
 }
 
-static uint64_t warm_up_calls(const struct crew_plan *plan)
+static struct end end_of(const struct crew_plan *plan, uint64_t part)
 {
-    uint64_t calls = plan->calls > 0 ? plan->calls / 10 + 1 : plan->outstanding;
-    return calls < WARM_UP_MAX ? calls : WARM_UP_MAX;
+    uint64_t now = clock_ns();
+    struct end end = {.calls = plan->calls > 0 ? (plan->calls - 1) / part + 1 : UINT64_MAX,
+                      .at = plan->seconds > 0 ? now + plan->seconds * 1000000000u / part
+                                              : UINT64_MAX};
+    return end;
+}
+
+static void warm_up(const struct member *member)
+{
+    struct end end = end_of(member->plan, WARM_UP_PART);
+    if (end.calls > WARM_UP_MAX)
+        end.calls = WARM_UP_MAX;
+    call(member, &end);
 }
 
 static void *client_main(void *argument)
 {
     struct member *member = argument;
     struct crew *crew = member->crew;
-    uint64_t calls = member->plan->calls;
     member->client = member->plan->load->open(&member->place);
-    call(member, warm_up_calls(member->plan), NULL);
+    warm_up(member);
     crew_ready();
-    if (crew == NULL) {
-        call(member, 0, NULL);
-        return NULL;
-    }
-    while (sem_wait(&gate->go) != 0)
+    while (member->plan->counts && sem_wait(&gate->go) != 0)
         continue;
     uint64_t from = clock_ns();
-    call(member, calls, crew->times != NULL ? crew->times + member->index * calls : NULL);
-    crew->results[member->index] = (struct crew_result){from, clock_ns()};
+    struct end end = end_of(member->plan, 1);
+    uint64_t calls = call(member, &end);
+    crew->results[member->index] = (struct crew_result){calls, from, clock_ns()};
     sem_post(&gate->done);
     return NULL;
 }
@@ -245,7 +280,7 @@ void crew_start_workers(const struct crew_plan *plan)
 
 void crew_start_clients(struct crew *crew, const struct crew_plan *plan)
 {
-    start(&(struct member){.plan = plan, .crew = plan->calls > 0 ? crew : NULL}, client_main);
+    start(&(struct member){.plan = plan, .crew = crew}, client_main);
 }
 
 void crew_measure(const struct crew *crew)

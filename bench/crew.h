@@ -14,6 +14,7 @@ enum {
 
 /* What a client measured; in memory shared with the parent. */
 struct crew_result {
+    uint64_t calls;
     uint64_t from; /* ns */
     uint64_t to;
 };
@@ -25,13 +26,16 @@ struct crew_plan {
     const char *service;
     uint64_t count;
     uint64_t processes; /* 0: each has its own */
-    uint64_t calls;     /* of each client; 0: for ever */
+    uint64_t calls;     /* of each client at most; 0: no end */
+    uint64_t seconds;   /* at most; 0: no end */
     uint64_t outstanding;
+    bool counts; /* it waits at the gate, and its calls are measured */
 };
 
 struct crew {
-    struct crew_result *results; /* of each client that counts its calls */
-    uint64_t *times;             /* ns, of each call, one client after the other; NULL: not taken */
+    struct crew_result *results; /* of each client */
+    uint64_t *times;             /* ns, of each call of each client; NULL: not taken */
+    uint64_t times_each;         /* room for each client */
     uint64_t clients;
 };
 

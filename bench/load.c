@@ -14,13 +14,20 @@
 #include "bench/process.h"
 #include "bench/server.h"
 
+enum {
+    CALLS_MAX = 100000000, /* of each client, where only the time is limited */
+    TIMES_MAX = 1000000,   /* the same, where each call is timed */
+};
+
 struct plan {
     const char *system;
     const char *transport;
     const char *endpoint; /* of a server that runs; NULL: one is started */
     const char *flood_service;
-    uint64_t pid; /* of that server; 0: not known */
-    uint64_t calls, outstanding, size;
+    uint64_t pid;   /* of that server; 0: not known */
+    uint64_t calls; /* of all clients at most; 0: until `seconds` are over */
+    uint64_t seconds;
+    uint64_t outstanding, size;
     uint64_t clients, client_processes;
     uint64_t workers, worker_processes;
     uint64_t flood; /* calls that one more client keeps outstanding meanwhile */
@@ -66,22 +73,35 @@ static double seconds_of(const struct crew *crew)
     return (double)(to - from) / 1e9;
 }
 
+/* The times of all clients behind one another, sorted; returns how many calls there were. */
+static uint64_t gather(const struct crew *crew)
+{
+    uint64_t calls = 0;
+    for (uint64_t i = 0; i < crew->clients; i++) {
+        if (crew->times != NULL)
+            memmove(crew->times + calls, crew->times + i * crew->times_each,
+                    crew->results[i].calls * sizeof *crew->times);
+        calls += crew->results[i].calls;
+    }
+    if (crew->times != NULL)
+        qsort(crew->times, calls, sizeof *crew->times, compare);
+    return calls;
+}
+
 static void print_result(const struct plan *plan, const struct crew *crew, uint64_t cpu)
 {
     pid_t pid = plan->endpoint != NULL ? (pid_t)plan->pid : server.pid;
-    uint64_t calls = plan->calls / plan->clients * plan->clients;
+    uint64_t calls = gather(crew);
     printf("{\"system\": \"%s\", \"transport\": \"%s\", \"clients\": %" PRIu64
            ", \"workers\": %" PRIu64 ", \"size\": %" PRIu64 ", \"outstanding\": %" PRIu64
            ", \"flood\": %" PRIu64 ", \"calls\": %" PRIu64 ", \"calls_per_second\": %.0f",
            plan->system, plan->transport, plan->clients, plan->workers, plan->size,
            plan->outstanding, plan->flood, calls, (double)calls / seconds_of(crew));
-    if (crew->times != NULL) {
-        qsort(crew->times, calls, sizeof *crew->times, compare);
+    if (crew->times != NULL && calls > 0)
         printf(", \"p50_us\": %.2f, \"p99_us\": %.2f, \"p999_us\": %.2f",
                quantile_us(crew->times, calls, 0.5), quantile_us(crew->times, calls, 0.99),
                quantile_us(crew->times, calls, 0.999));
-    }
-    if (pid > 0)
+    if (pid > 0 && calls > 0 && plan->flood == 0) /* a flood's calls are not counted */
         printf(", \"broker_cpu_us_per_call\": %.3f, \"broker_peak_kib\": %" PRIu64,
                (double)cpu / 1e3 / (double)calls, process_peak_kib(pid));
     puts("}");
@@ -91,7 +111,8 @@ static void start_flood(struct crew *crew, const struct crew_plan *model, const 
 {
     struct crew_plan flood = *model;
     flood.count = flood.processes = 1;
-    flood.calls = 0;
+    flood.calls = flood.seconds = 0;
+    flood.counts = false;
     flood.outstanding = plan->flood;
     flood.service = plan->flood_service;
     crew_start_clients(crew, &flood);
@@ -100,18 +121,19 @@ static void start_flood(struct crew *crew, const struct crew_plan *model, const 
 static void measure(const struct plan *plan)
 {
     struct crew crew;
-    struct crew_plan clients = {.load = server.system != NULL ? server.load : NULL,
-                                .service = "bench.echo",
+    struct crew_plan clients = {.service = "bench.echo",
                                 .count = plan->clients,
                                 .processes = plan->client_processes,
                                 .calls = plan->calls / plan->clients,
-                                .outstanding = plan->outstanding};
+                                .seconds = plan->seconds,
+                                .outstanding = plan->outstanding,
+                                .counts = true};
     crew_init(&crew, &clients);
     if (plan->endpoint != NULL) {
         server_take(&server, plan->endpoint);
     } else {
         server_start(&server, plan->transport, crew_ready);
-        crew_wait_ready(server.load->run != NULL ? 1 : 0);
+        crew_wait_ready(server_runs_here(&server) ? 1 : 0);
     }
     server.place->size = plan->size;
     clients.load = server.load;
@@ -139,7 +161,8 @@ static void measure(const struct plan *plan)
 static int usage(void)
 {
     fputs("usage: load systems          those that this build can drive\n"
-          "       load SYSTEM [--calls N] [--outstanding N] [--size BYTES] [--transport tcp|ipc]\n"
+          "       load SYSTEM [--calls N] [--seconds N]  until one of the two is reached;\n"
+          "                   [--outstanding N] [--size BYTES] [--transport tcp|ipc]\n"
           "                   [--clients N] [--client-processes N]  threads of so many processes;\n"
           "                   [--workers N] [--worker-processes N]  0: a process for each\n"
           "                   [--flood N] [--flood-service NAME]    another client beside them\n"
@@ -156,6 +179,7 @@ static bool take_option(struct plan *plan, const char *name, const char *value)
         const char **text;
     } options[] = {
         {"--calls", &plan->calls, NULL},
+        {"--seconds", &plan->seconds, NULL},
         {"--outstanding", &plan->outstanding, NULL},
         {"--size", &plan->size, NULL},
         {"--transport", NULL, &plan->transport},
@@ -180,15 +204,26 @@ static bool take_option(struct plan *plan, const char *name, const char *value)
     return false;
 }
 
+/* Where Debian has some of the servers, and a user's PATH has nothing. */
+static void extend_path(void)
+{
+    const char *path = getenv("PATH");
+    char *longer = NULL;
+    if (asprintf(&longer, "%s:/usr/local/sbin:/usr/sbin:/sbin", path != NULL ? path : "/usr/bin") >
+        0)
+        setenv("PATH", longer, 1);
+    free(longer);
+}
+
 int main(int argc, char **argv)
 {
     struct plan plan = {.transport = "tcp",
                         .flood_service = "bench.echo",
-                        .calls = 200000,
                         .outstanding = 1000,
                         .size = 64,
                         .clients = 1,
                         .workers = 1};
+    extend_path();
     if (argc == 2 && strcmp(argv[1], "systems") == 0) {
         system_list();
         return EXIT_SUCCESS;
@@ -199,6 +234,10 @@ int main(int argc, char **argv)
         if (!take_option(&plan, argv[i], argv[i + 1]))
             return usage();
     }
+    if (plan.calls == 0)
+        plan.calls = plan.seconds == 0
+                         ? 200000
+                         : plan.clients * (plan.outstanding > 1 ? CALLS_MAX : TIMES_MAX);
     if (plan.clients == 0 || plan.calls < plan.clients || plan.outstanding == 0)
         return usage();
     owner = getpid();

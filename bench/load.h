@@ -38,9 +38,6 @@ struct load {
      * that it is. */
     void (*serve)(const struct load_place *place, void (*ready)(void));
     bool serves_all; /* one serve() is all workers of a process, else each has a thread */
-    /* Runs the system's own server until the process is ended; NULL: it is a program. Fills in the
-     * endpoints of the place, whose `endpoint` holds the transport at first, then calls `ready`. */
-    void (*run)(struct load_place *place, void (*ready)(void));
 };
 
 /* NULL where the library was missing when this was built. */
@@ -51,6 +48,14 @@ extern const struct load load_nats __attribute__((weak));
 extern const struct load load_rabbitmq __attribute__((weak));
 extern const struct load load_redis __attribute__((weak));
 extern const struct load load_zmq __attribute__((weak));
+
+/*
+ * Servers that are no program but a loop of ours in a child. Such a function fills in the endpoints
+ * of the place, whose `endpoint` says at first what to bind, calls `ready` and never returns.
+ */
+typedef void server_run_fn(struct load_place *place, void (*ready)(void));
+server_run_fn zmq_proxy_run;
+server_run_fn majordomo_plain_run;
 
 __attribute__((noreturn)) void load_die(const char *what, const char *why);
 

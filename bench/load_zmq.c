@@ -51,7 +51,7 @@ static void serve(const struct load_place *place, void (*ready)(void))
     }
 }
 
-static void run(struct load_place *place, void (*ready)(void))
+void zmq_proxy_run(struct load_place *place, void (*ready)(void))
 {
     if (strncmp(place->endpoint, "ipc:", 4) == 0)
         snprintf(place->back, sizeof place->back, "%.*s.back", LOAD_ENDPOINT_SIZE - 8,
@@ -70,5 +70,4 @@ const struct load load_zmq = {
     .send = client_send,
     .receive = client_receive,
     .serve = serve,
-    .run = run,
 };

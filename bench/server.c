@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ftw.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +35,7 @@ struct system {
     const char *argv[WORDS_MAX];
     const char *environment[WORDS_MAX];
     const char *companion[WORDS_MAX]; /* a program that has to run beside it, for as long */
+    server_run_fn *run;               /* the server, where it is no program */
 };
 
 #define BUSBARD                                                                                    \
@@ -42,55 +44,52 @@ struct system {
     }
 
 static const struct system systems[] = {
-    {"zmq_proxy", &load_zmq, "tcp://127.0.0.1:*", "ipc://{dir}/socket", {NULL}, {NULL}, {NULL}},
-    {"busbar",
-     &load_busbar,
-     "tcp://127.0.0.1:{port}",
-     "ipc://{dir}/socket",
-     BUSBARD,
-     {NULL},
-     {NULL}},
-    {"majordomo",
-     &load_majordomo,
-     "tcp://127.0.0.1:{port}",
-     "ipc://{dir}/socket",
-     BUSBARD,
-     {NULL},
-     {NULL}},
-    {"nats",
-     &load_nats,
-     "nats://127.0.0.1:{port}",
-     NULL,
-     {"nats-server", "-a", "127.0.0.1", "-p", "{port}"},
-     {NULL},
-     {NULL}},
-    {"gearman",
-     &load_gearman,
-     "127.0.0.1:{port}",
-     NULL,
-     {"gearmand", "--listen=127.0.0.1", "--port={port}", "--log-file=stderr"},
-     {NULL},
-     {NULL}},
-    {"rabbitmq",
-     &load_rabbitmq,
-     "127.0.0.1:{port}",
-     NULL,
-     {"/usr/lib/rabbitmq/bin/rabbitmq-server"},
-     {"RUNNING_UNDER_SYSTEMD=1", /* so that the process is the server, not its shell */
-      "RABBITMQ_NODENAME=bench{port}@localhost", "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
-      "RABBITMQ_NODE_PORT={port}", "RABBITMQ_DIST_PORT={port2}", "ERL_EPMD_PORT={port3}",
-      "ERL_EPMD_ADDRESS=127.0.0.1", "RABBITMQ_MNESIA_BASE={dir}", "RABBITMQ_LOG_BASE={dir}",
-      "RABBITMQ_ENABLED_PLUGINS_FILE={dir}/plugins", "RABBITMQ_CONF_ENV_FILE={dir}/environment",
-      "HOME={dir}"},
-     {"epmd", "-port", "{port3}", "-address", "127.0.0.1"}},
-    {"redis",
-     &load_redis,
-     "127.0.0.1:{port}",
-     "{dir}/socket",
-     {"redis-server", "--bind", "127.0.0.1", "--port", "{port}", "--unixsocket", "{dir}/socket",
-      "--save", "", "--dir", "{dir}"},
-     {NULL},
-     {NULL}},
+    {.name = "zmq_proxy",
+     .load = &load_zmq,
+     .tcp = "tcp://127.0.0.1:*",
+     .ipc = "ipc://{dir}/socket",
+     .run = zmq_proxy_run},
+    {.name = "busbar",
+     .load = &load_busbar,
+     .tcp = "tcp://127.0.0.1:{port}",
+     .ipc = "ipc://{dir}/socket",
+     .argv = BUSBARD},
+    {.name = "majordomo",
+     .load = &load_majordomo,
+     .tcp = "tcp://127.0.0.1:{port}",
+     .ipc = "ipc://{dir}/socket",
+     .argv = BUSBARD},
+    {.name = "majordomo_plain",
+     .load = &load_majordomo,
+     .tcp = "tcp://127.0.0.1:*",
+     .ipc = "ipc://{dir}/socket",
+     .run = majordomo_plain_run},
+    {.name = "nats",
+     .load = &load_nats,
+     .tcp = "nats://127.0.0.1:{port}",
+     .argv = {"nats-server", "-a", "127.0.0.1", "-p", "{port}"}},
+    {.name = "gearman",
+     .load = &load_gearman,
+     .tcp = "127.0.0.1:{port}",
+     .argv = {"gearmand", "--listen=127.0.0.1", "--port={port}", "--log-file=stderr"}},
+    {.name = "rabbitmq",
+     .load = &load_rabbitmq,
+     .tcp = "127.0.0.1:{port}",
+     .argv = {"/usr/lib/rabbitmq/bin/rabbitmq-server"},
+     .environment = {"RUNNING_UNDER_SYSTEMD=1", /* the process is the server, not its shell */
+                     "RABBITMQ_NODENAME=bench{port}@localhost",
+                     "RABBITMQ_NODE_IP_ADDRESS=127.0.0.1", "RABBITMQ_NODE_PORT={port}",
+                     "RABBITMQ_DIST_PORT={port2}", "ERL_EPMD_PORT={port3}",
+                     "ERL_EPMD_ADDRESS=127.0.0.1", "RABBITMQ_MNESIA_BASE={dir}",
+                     "RABBITMQ_LOG_BASE={dir}", "RABBITMQ_ENABLED_PLUGINS_FILE={dir}/plugins",
+                     "RABBITMQ_CONF_ENV_FILE={dir}/environment", "HOME={dir}"},
+     .companion = {"epmd", "-port", "{port3}", "-address", "127.0.0.1"}},
+    {.name = "redis",
+     .load = &load_redis,
+     .tcp = "127.0.0.1:{port}",
+     .ipc = "{dir}/socket",
+     .argv = {"redis-server", "--bind", "127.0.0.1", "--port", "{port}", "--unixsocket",
+              "{dir}/socket", "--save", "", "--dir", "{dir}"}},
 };
 
 struct choice {
@@ -214,15 +213,43 @@ static void start_program(struct server *server, const struct choice *choice, bo
     load_die(system->name, "its server did not start");
 }
 
+static bool is_program(const char *name)
+{
+    char path[PATH_MAX];
+    const char *directories = getenv("PATH");
+    if (name[0] == '{' || name[0] == '/')
+        return name[0] == '{' || access(name, X_OK) == 0;
+    while (directories != NULL && *directories != '\0') {
+        size_t size = strcspn(directories, ":");
+        snprintf(path, sizeof path, "%.*s/%s", (int)size, directories, name);
+        if (access(path, X_OK) == 0)
+            return true;
+        directories += size + (directories[size] == ':');
+    }
+    return false;
+}
+
+/* NULL if it can be run here. */
+static const char *lacks(const struct system *system)
+{
+    if (system->load == NULL)
+        return "its library was missing when this was built";
+    if (system->argv[0] != NULL && !is_program(system->argv[0]))
+        return "its server is not installed";
+    if (system->companion[0] != NULL && !is_program(system->companion[0]))
+        return "a program that its server needs is not installed";
+    return NULL;
+}
+
 const struct system *system_find(const char *name)
 {
     for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++) {
         if (strcmp(systems[i].name, name) != 0)
             continue;
-        if (systems[i].load != NULL)
-            return &systems[i];
-        fprintf(stderr, "load: %s: its library was missing when this was built\n", name);
-        return NULL;
+        const char *why = lacks(&systems[i]);
+        if (why != NULL)
+            fprintf(stderr, "load: %s: %s\n", name, why);
+        return why == NULL ? &systems[i] : NULL;
     }
     fprintf(stderr, "load: there is no system '%s'\n", name);
     return NULL;
@@ -231,9 +258,17 @@ const struct system *system_find(const char *name)
 void system_list(void)
 {
     for (size_t i = 0; i < sizeof systems / sizeof systems[0]; i++) {
-        if (systems[i].load != NULL)
+        const char *why = lacks(&systems[i]);
+        if (why == NULL)
             printf("%s\n", systems[i].name);
+        else
+            fprintf(stderr, "left out: %s: %s\n", systems[i].name, why);
     }
+}
+
+bool server_runs_here(const struct server *server)
+{
+    return server->system->run != NULL;
 }
 
 static void open_place(struct server *server)
@@ -258,13 +293,13 @@ void server_start(struct server *server, const char *transport, void (*ready)(vo
     choose(&choice, server->directory);
     expand(ipc ? server->system->ipc : server->system->tcp, &choice, server->place->endpoint);
     memcpy(server->place->back, server->place->endpoint, sizeof server->place->back);
-    if (server->load->run == NULL) {
+    if (server->system->run == NULL) {
         start_program(server, &choice, ipc);
         return;
     }
     server->pid = process_fork();
     if (server->pid == 0)
-        server->load->run(server->place, ready);
+        server->system->run(server->place, ready);
 }
 
 void server_take(struct server *server, const char *endpoint)
