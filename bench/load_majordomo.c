@@ -1,5 +1,6 @@
 /* Majordomo 0.1 (7/MDP) as its own peers speak it: one DEALER for each client and each worker. */
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,13 +56,16 @@ static void tell(void *socket, enum command command, const char *service)
         bench_send(socket, service, strlen(service), 0);
 }
 
-/* Takes a whole message; returns the number of its frames, those kept among them. */
+/* Takes a whole message that is there; returns the number of its frames, 0 if there is none. */
 static size_t take(void *socket, zmq_msg_t frames[FRAMES])
 {
     size_t count = 0;
     bool more = true;
-    while (more && bench_receive(socket, &frames[count < FRAMES ? count : FRAMES - 1], 0)) {
-        more = zmq_msg_more(&frames[count < FRAMES ? count : FRAMES - 1]);
+    while (more) {
+        zmq_msg_t *frame = &frames[count < FRAMES ? count : FRAMES - 1];
+        if (!bench_receive(socket, frame, ZMQ_DONTWAIT))
+            return 0; /* messages come whole, so it was the first frame */
+        more = zmq_msg_more(frame);
         count++;
     }
     return count;
@@ -77,42 +81,57 @@ static void answer(void *socket, zmq_msg_t frames[FRAMES])
     }
 }
 
+/* All that is there: the descriptor tells of what comes once, and not again. */
 static void turn(void *socket, const struct load_place *place, zmq_msg_t frames[FRAMES])
 {
-    size_t count = take(socket, frames);
-    char command = HEARTBEAT;
-    if (count >= 3 && zmq_msg_size(&frames[2]) == 1)
-        command = *(const char *)zmq_msg_data(&frames[2]);
-    if (command == REQUEST && count == FRAMES)
-        answer(socket, frames);
-    else if (command == DISCONNECT)
-        tell(socket, READY, place->service);
+    size_t count;
+    while ((count = take(socket, frames)) > 0) {
+        char command = HEARTBEAT;
+        if (count >= 3 && zmq_msg_size(&frames[2]) == 1)
+            command = *(const char *)zmq_msg_data(&frames[2]);
+        if (command == REQUEST && count == FRAMES)
+            answer(socket, frames);
+        else if (command == DISCONNECT)
+            tell(socket, READY, place->service);
+    }
+}
+
+/* The descriptors are polled themselves: zmq_poll asks the kernel for each of its sockets alone. */
+static void serve_sockets(const struct load_place *place, void *const sockets[], struct pollfd *fds)
+{
+    zmq_msg_t frames[FRAMES];
+    for (size_t i = 0; i < FRAMES; i++)
+        zmq_msg_init(&frames[i]);
+    for (unsigned i = 0; i < place->count; i++)
+        turn(sockets[i], place, frames);
+    for (;;) {
+        int active = poll(fds, place->count, HEARTBEAT_MS);
+        for (unsigned i = 0; i < place->count; i++) {
+            if (active == 0) /* nothing came for an interval */
+                tell(sockets[i], HEARTBEAT, NULL);
+            if (active == 0 || fds[i].revents != 0)
+                turn(sockets[i], place, frames);
+        }
+    }
 }
 
 /* All workers of a process on one thread, each with a socket of its own. */
 static void serve(const struct load_place *place, void (*ready)(void))
 {
-    zmq_msg_t frames[FRAMES];
-    zmq_pollitem_t *items = calloc(place->count, sizeof *items);
-    if (items == NULL)
+    void **sockets = calloc(place->count, sizeof *sockets);
+    struct pollfd *fds = calloc(place->count, sizeof *fds);
+    if (sockets == NULL || fds == NULL)
         load_die("majordomo", strerror(errno));
-    for (size_t i = 0; i < FRAMES; i++)
-        zmq_msg_init(&frames[i]);
     for (unsigned i = 0; i < place->count; i++) {
-        items[i].socket = bench_connect(place->back, LOAD_REPLY_MS);
-        items[i].events = ZMQ_POLLIN;
-        tell(items[i].socket, READY, place->service);
+        size_t size = sizeof fds[i].fd;
+        sockets[i] = bench_connect(place->back, LOAD_REPLY_MS);
+        fds[i].events = POLLIN;
+        if (zmq_getsockopt(sockets[i], ZMQ_FD, &fds[i].fd, &size) != 0)
+            load_die("majordomo", zmq_strerror(errno));
+        tell(sockets[i], READY, place->service);
         ready();
     }
-    for (;;) {
-        int active = zmq_poll(items, (int)place->count, HEARTBEAT_MS);
-        for (unsigned i = 0; i < place->count; i++) {
-            if (active == 0) /* nothing came for an interval */
-                tell(items[i].socket, HEARTBEAT, NULL);
-            else if ((items[i].revents & ZMQ_POLLIN) != 0)
-                turn(items[i].socket, place, frames);
-        }
-    }
+    serve_sockets(place, sockets, fds);
 }
 
 const struct load load_majordomo = {
