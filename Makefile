@@ -349,9 +349,9 @@ soak: all $(BENCHES) $(SOAKS) $(FAULT_TESTS) $(SIMULATION) ## the promised bound
 
 # Form -------------------------------------------------------------------------------------------
 
-C_FILES = $(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) $(addsuffix /include/busbar,$(ROOMS)) \
-	examples examples/* bench \
-	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak simulation faults))))
+C_FILES = $(filter-out $(LOAD_MISSING),$(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) \
+	$(addsuffix /include/busbar,$(ROOMS)) examples examples/* bench \
+	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak simulation faults)))))
 
 .PHONY: lint
 lint: ## clang-format, clang-tidy and cppcheck, all without a complaint

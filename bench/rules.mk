@@ -21,6 +21,11 @@ $(LOAD): $(call objects,$(LOAD_SOURCES)) $(PUBLIC_ARCHIVES)
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(LIBRARY_LIBS) $(LOAD_LIBS))
 
-.PHONY: bench
-bench: all $(BENCHES) ## side by side with ZeroMQ's own proxy
+.PHONY: bench bench-quick
+bench: all ## side by side with ZeroMQ's proxy, NATS, Gearman, RabbitMQ, Redis: most of an hour
+	@build-aux/install-packages.sh --each bench
+	@$(MAKE) $(BENCHES)
 	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh
+
+bench-quick: all $(BENCHES) ## Busbar and ZeroMQ's proxy alone: a minute
+	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh quick
