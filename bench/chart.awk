@@ -38,7 +38,7 @@ END {
     for (c = 1; c <= case_count; c++) {
         count[c] = 0
         for (s = 1; s <= system_count; s++)
-            if (systems[s] != unit && cases[c] !~ /^light/ && spread_ratio(cases[c], systems[s], keys[1]))
+            if (systems[s] != unit && group_of(cases[c]) == "" && spread_ratio(cases[c], systems[s], keys[1]))
                 count[c]++
         height += count[c] > 0 ? count[c] * step + 10 : 0
     }

@@ -203,6 +203,22 @@ static void *client_main(void *argument)
     return NULL;
 }
 
+/* All idle clients of a process. */
+static void *idle_main(void *argument)
+{
+    struct member *member = argument;
+    const struct load *load = member->plan->load;
+    struct load_place place = member->place;
+    for (; place.index < member->place.index + member->place.count; place.index++) {
+        void *client = load->open(&place);
+        load->send(client, member->body);
+        if (load->receive(client) != 1)
+            load_die("a reply", "there are more than there were requests");
+        crew_ready();
+    }
+    return NULL;
+}
+
 static void *worker_main(void *argument)
 {
     struct member *member = argument;
@@ -246,7 +262,7 @@ __attribute__((noreturn)) static void run_members(const struct member *model, vo
     struct member *members = calloc(count, sizeof *members);
     if (members == NULL)
         load_die("threads", strerror(errno));
-    bool one_for_all = main == worker_main && model->plan->load->serves_all;
+    bool one_for_all = main == idle_main || (main == worker_main && model->plan->load->serves_all);
     for (uint64_t i = 0; i < (one_for_all ? 1 : count); i++) {
         prepare(&members[i], model, range[0] + i);
         if (one_for_all)
@@ -280,7 +296,7 @@ void crew_start_workers(const struct crew_plan *plan)
 
 void crew_start_clients(struct crew *crew, const struct crew_plan *plan)
 {
-    start(&(struct member){.plan = plan, .crew = crew}, client_main);
+    start(&(struct member){.plan = plan, .crew = crew}, plan->idle ? idle_main : client_main);
 }
 
 void crew_measure(const struct crew *crew)

@@ -30,6 +30,7 @@ struct crew_plan {
     uint64_t seconds;   /* at most; 0: no end */
     uint64_t outstanding;
     bool counts; /* it waits at the gate, and its calls are measured */
+    bool idle;   /* they make one call each and stay connected */
 };
 
 struct crew {

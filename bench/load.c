@@ -30,6 +30,7 @@ struct plan {
     uint64_t outstanding, size;
     uint64_t clients, client_processes;
     uint64_t workers, worker_processes;
+    uint64_t idle, idle_processes, services;
     uint64_t flood; /* calls that one more client keeps outstanding meanwhile */
 };
 
@@ -104,7 +105,6 @@ static void print_result(const struct plan *plan, const struct crew *crew, uint6
     if (pid > 0 && calls > 0 && plan->flood == 0) /* a flood's calls are not counted */
         printf(", \"broker_cpu_us_per_call\": %.3f, \"broker_peak_kib\": %" PRIu64,
                (double)cpu / 1e3 / (double)calls, process_peak_kib(pid));
-    puts("}");
 }
 
 static void start_flood(struct crew *crew, const struct crew_plan *model, const struct plan *plan)
@@ -116,6 +116,18 @@ static void start_flood(struct crew *crew, const struct crew_plan *model, const 
     flood.outstanding = plan->flood;
     flood.service = plan->flood_service;
     crew_start_clients(crew, &flood);
+}
+
+/* Returns what the server's memory grew by for each of them, in KiB. */
+static double start_idle(struct crew *crew, const struct crew_plan *model, const struct plan *plan)
+{
+    struct crew_plan idle = *model;
+    uint64_t before = process_peak_kib(server.pid);
+    idle.count = plan->idle;
+    idle.processes = plan->idle_processes > 0 ? plan->idle_processes : plan->idle / 1000 + 1;
+    idle.idle = true;
+    crew_start_clients(crew, &idle);
+    return (double)(process_peak_kib(server.pid) - before) / (double)plan->idle;
 }
 
 static void measure(const struct plan *plan)
@@ -136,12 +148,14 @@ static void measure(const struct plan *plan)
         crew_wait_ready(server_runs_here(&server) ? 1 : 0);
     }
     server.place->size = plan->size;
+    server.place->services = (unsigned)plan->services;
     clients.load = server.load;
     clients.place = server.place;
     struct crew_plan workers = clients;
     workers.count = plan->workers;
     workers.processes = plan->worker_processes;
     crew_start_workers(&workers);
+    double idle_kib = plan->idle > 0 ? start_idle(&crew, &clients, plan) : 0;
     if (plan->flood > 0) {
         workers.service = plan->flood_service;
         if (strcmp(plan->flood_service, clients.service) != 0)
@@ -154,6 +168,11 @@ static void measure(const struct plan *plan)
     crew_measure(&crew);
     uint64_t cpu = process_cpu_ns(pid) - before;
     print_result(plan, &crew, cpu);
+    if (plan->idle > 0)
+        printf(", \"idle\": %" PRIu64 ", \"idle_kib_each\": %.2f", plan->idle, idle_kib);
+    if (plan->services > 0)
+        printf(", \"services\": %" PRIu64, plan->services);
+    puts("}");
     crew_end();
     server_end(&server);
 }
@@ -165,6 +184,8 @@ static int usage(void)
           "                   [--outstanding N] [--size BYTES] [--transport tcp|ipc]\n"
           "                   [--clients N] [--client-processes N]  threads of so many processes;\n"
           "                   [--workers N] [--worker-processes N]  0: a process for each\n"
+          "                   [--idle N] [--idle-processes N]       clients that stay connected\n"
+          "                   [--services N]                        of each worker; of Busbar\n"
           "                   [--flood N] [--flood-service NAME]    another client beside them\n"
           "                   [--endpoint ENDPOINT [--pid PID]]     a server that runs already\n",
           stderr);
@@ -187,6 +208,9 @@ static bool take_option(struct plan *plan, const char *name, const char *value)
         {"--client-processes", &plan->client_processes, NULL},
         {"--workers", &plan->workers, NULL},
         {"--worker-processes", &plan->worker_processes, NULL},
+        {"--idle", &plan->idle, NULL},
+        {"--idle-processes", &plan->idle_processes, NULL},
+        {"--services", &plan->services, NULL},
         {"--flood", &plan->flood, NULL},
         {"--flood-service", NULL, &plan->flood_service},
         {"--endpoint", NULL, &plan->endpoint},

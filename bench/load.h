@@ -23,6 +23,7 @@ struct load_place {
     uint64_t outstanding; /* of each client */
     unsigned index;       /* of this client or worker among its kind */
     unsigned count;       /* workers that one serve() is; 1 unless `load.serves_all` */
+    unsigned services;    /* more services that each worker has and calls go round; Busbar only */
 };
 
 /* Each function that fails ends the process through load_die(). */

@@ -3,17 +3,35 @@
 #include <busbar/worker.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench/load.h"
 
+enum {
+    NAME_SIZE = 32,
+};
+
 struct bus_client {
     struct busbar_client *client;
     struct load_place place;
     size_t replies; /* since receive() was entered */
+    char (*names)[NAME_SIZE];
+    size_t next; /* of the names */
 };
+
+/* The names of the services, where there are several. */
+static char (*names_new(const struct load_place *place))[NAME_SIZE]
+{
+    char(*names)[NAME_SIZE] = calloc(place->services, sizeof *names);
+    if (names == NULL)
+        load_die("busbar", strerror(errno));
+    for (unsigned i = 0; i < place->services; i++)
+        snprintf(names[i], NAME_SIZE, "bench.service.%u", i);
+    return names;
+}
 
 static void *client_open(const struct load_place *place)
 {
@@ -23,6 +41,8 @@ static void *client_open(const struct load_place *place)
     if (client == NULL)
         load_die("busbar", strerror(errno));
     client->place = *place;
+    if (place->services > 0)
+        client->names = names_new(place);
     enum busbar_status status = busbar_client_new(&client->client, &options);
     if (status != BUSBAR_OK)
         load_die("busbar", busbar_status_name(status));
@@ -45,7 +65,10 @@ static void on_reply(struct busbar_reply **reply, void *context)
 
 static struct busbar_call prepare(struct bus_client *client, const void *body)
 {
-    return (struct busbar_call){.service = client->place.service,
+    const char *service = client->place.service;
+    if (client->names != NULL)
+        service = client->names[client->next++ % client->place.services];
+    return (struct busbar_call){.service = service,
                                 .method = "echo",
                                 .body = busbar_body_copied(body, client->place.size),
                                 .context = client};
@@ -91,16 +114,32 @@ static void handle_echo(struct busbar_request **request, void *context)
     busbar_request_reply(request, busbar_request_body(*request));
 }
 
+static const struct busbar_method echo = {.name = "echo", .handler = handle_echo};
+
+static enum busbar_status export(struct busbar_worker *worker, const char *name) {
+    const struct busbar_service service = {.name = name, .methods = &echo, .method_count = 1};
+    return busbar_worker_register(worker, &service);
+}
+
+static enum busbar_status export_all(struct busbar_worker *worker, const struct load_place *place)
+{
+    if (place->services == 0)
+        return export(worker, place->service);
+    enum busbar_status status = BUSBAR_OK;
+    char(*names)[NAME_SIZE] = names_new(place);
+    for (unsigned i = 0; status == BUSBAR_OK && i < place->services; i++)
+        status = export(worker, names[i]);
+    free(names);
+    return status;
+}
+
 static void serve(const struct load_place *place, void (*ready)(void))
 {
     struct busbar_worker *worker = NULL;
-    const struct busbar_method method = {.name = "echo", .handler = handle_echo};
-    const struct busbar_service service = {
-        .name = place->service, .methods = &method, .method_count = 1};
     const struct busbar_worker_options options = {.broker = place->back};
     enum busbar_status status = busbar_worker_new(&worker, &options);
     if (status == BUSBAR_OK)
-        status = busbar_worker_register(worker, &service);
+        status = export_all(worker, place);
     if (status == BUSBAR_OK)
         status = busbar_worker_start(worker);
     if (status == BUSBAR_OK)

@@ -3,7 +3,7 @@
 function judge(words,    verdict) {
     if (words[4] == "-")
         spread(words[1], words[2], words[3], "", "")
-    else if (words[4] ~ /^light/)
+    else if (words[4] in case_seen)
         spread(words[1], words[2], words[3], words[4], words[2])
     else
         spread(words[1], words[2], words[3], words[1], words[4])

@@ -13,7 +13,7 @@ function field(line, key,    at, rest) {
 }
 
 BEGIN {
-    key_count = split("calls_per_second broker_cpu_us_per_call p50_us p999_us broker_peak_kib", keys, " ")
+    key_count = split("calls_per_second broker_cpu_us_per_call p50_us p999_us broker_peak_kib idle_kib_each", keys, " ")
 }
 
 {
@@ -24,6 +24,8 @@ BEGIN {
         case_seen[name] = 1
         cases[++case_count] = name
         label[name] = label_of($0, name)
+        if (group_of(name) != "" && !(group_of(name) in first_of))
+            first_of[group_of(name)] = name
     }
     if (!(system_name in system_seen)) {
         system_seen[system_name] = 1
@@ -35,10 +37,22 @@ BEGIN {
         value[name, system_name, keys[i], round] = field($0, keys[i])
 }
 
-function label_of(line, name,    size) {
+# Cases that are compared with the first of their group, not with another system.
+function group_of(name) {
+    return name ~ /^(light|services|idle|workers)-/ ? substr(name, 1, index(name, "-") - 1) : ""
+}
+
+function label_of(line, name,    size, number) {
+    number = substr(name, index(name, "-") + 1)
     if (name ~ /^light/)
-        return "a light caller, " (name == "light-quiet" ? "alone" : \
-            "beside 20000 outstanding on " (name == "light-same" ? "the same" : "another") " service")
+        return "a light caller, " (number == "quiet" ? "alone" : \
+            "beside 20000 outstanding on " (number == "same" ? "the same" : "another") " service")
+    if (name ~ /^services/)
+        return "calls of " number " services in turn, 64 B, 1000 outstanding"
+    if (name ~ /^idle/)
+        return number " idle clients connected, 64 B, 1000 outstanding"
+    if (name ~ /^workers/)
+        return "1 client × " number ", 64 B, 1000 outstanding"
     size = field(line, "size") + 0
     size = size >= 1048576 ? size / 1048576 " MiB" : size > 1023 ? size / 1024 " KiB" : size " B"
     return field(line, "transport") ", " field(line, "clients") " × " field(line, "workers") ", " size \
@@ -69,9 +83,9 @@ function spread(name, system_name, key, base_name, base_system,    round, i, x, 
     return runs
 }
 
-# What a case is compared with: the unit in the same case, a light caller with itself alone.
+# What a case is compared with: the unit in the same case, or the first case of its group.
 function spread_ratio(name, system_name, key) {
-    if (name ~ /^light/)
-        return spread(name, system_name, key, "light-quiet", system_name)
+    if (group_of(name) != "")
+        return spread(name, system_name, key, first_of[group_of(name)], system_name)
     return spread(name, system_name, key, name, unit)
 }

@@ -13,7 +13,8 @@ out=${OUT:-$build/bench}
 load=$build/bench/load
 rounds=${ROUNDS:-5}
 limit=${LIMIT:-2}
-life=90 # seconds after which a measurement that should take `limit` has failed
+life=60        # seconds after which a measurement has failed
+light_life=400 # the same for those that take as long as their calls do
 light_calls=${LIGHT_CALLS:-100000}
 quick='^tcp-1x1-64-(1000|1)$'
 
@@ -54,7 +55,17 @@ cases() {
         echo "$transport-1x10-64-1000|majordomo majordomo_plain|--transport $transport --workers 10" \
             "--worker-processes 1 --seconds $limit"
     done
-    local light="--outstanding 1 --calls $light_calls --seconds $((life / 2))"
+    local number
+    for number in 10 10000; do
+        echo "idle-$number|zmq_proxy busbar|--idle $number --seconds $limit"
+    done
+    for number in 10 100 1000 10000; do
+        echo "services-$number|busbar|--services $number --seconds $limit"
+    done
+    for number in 1 4 16 64; do
+        echo "workers-$number|zmq_proxy busbar|--workers $number --seconds $limit"
+    done
+    local light="--outstanding 1 --calls $light_calls"
     echo "light-quiet|busbar|$light"
     echo "light-same|busbar|$light --flood 20000"
     echo "light-other|busbar|$light --flood 20000 --flood-service bench.other"
@@ -81,15 +92,16 @@ declare -A failed
 
 # CASE SYSTEM ROUND OPTION…: adds a line to the runs. What fails once is not tried again.
 measure() {
-    local name=$1 system=$2 round=$3 line
+    local name=$1 system=$2 round=$3 line seconds=$life
+    [[ $name != light-* ]] || seconds=$light_life
     shift 3
     [ -z "${failed[$name $system]:-}" ] || return 0
-    if line=$(timeout "$life" "$load" "$system" "$@" 2>"$out/errors"); then
+    if line=$(timeout "$seconds" "$load" "$system" "$@" 2>"$out/errors"); then
         echo "${line/\{/\{\"case\": \"$name\", \"round\": $round, }" >>"$out/runs.jsonl"
         echo "  $name $system: $(sed 's/.*"calls": //; s/"//g; s/}//' <<<"$line")" >&2
     else
         failed[$name $system]="$(tail -n 1 "$out/errors" || true)"
-        echo "left out: $system in $name: ${failed[$name $system]:-no result in $life s}" |
+        echo "left out: $system in $name: ${failed[$name $system]:-no result in $seconds s}" |
             tee -a "$out/left_out" >&2
     fi
 }

@@ -46,7 +46,10 @@ END {
                 figures(name, systems[s], "p999_us")
             }
             spread(name, systems[s], "broker_peak_kib", "", "")
-            print line cell(10, runs ? number(median / 1024) : "-")
+            line = line cell(10, runs ? number(median / 1024) : "-")
+            if (spread(name, systems[s], "idle_kib_each", "", ""))
+                line = line "  " number(median) " KiB for each idle client"
+            print line
         }
     }
 }
