@@ -92,18 +92,19 @@ declare -A failed
 
 # CASE SYSTEM ROUND OPTION…: adds a line to the runs. What fails once is not tried again.
 measure() {
-    local name=$1 system=$2 round=$3 line seconds=$life
+    local name=$1 system=$2 round=$3 line code=0 seconds=$life
     [[ $name != light-* ]] || seconds=$light_life
     shift 3
     [ -z "${failed[$name $system]:-}" ] || return 0
-    if line=$(timeout "$seconds" "$load" "$system" "$@" 2>"$out/errors"); then
+    line=$(timeout "$seconds" "$load" "$system" "$@" 2>"$out/errors") || code=$?
+    if [ "$code" -eq 0 ]; then
         echo "${line/\{/\{\"case\": \"$name\", \"round\": $round, }" >>"$out/runs.jsonl"
         echo "  $name $system: $(sed 's/.*"calls": //; s/"//g; s/}//' <<<"$line")" >&2
-    else
-        failed[$name $system]="$(tail -n 1 "$out/errors" || true)"
-        echo "left out: $system in $name: ${failed[$name $system]:-no result in $seconds s}" |
-            tee -a "$out/left_out" >&2
+        return
     fi
+    [ "$code" -ne 124 ] || echo "no result in $seconds s" >"$out/errors"
+    failed[$name $system]=$(sed -n 1p "$out/errors")
+    echo "left out: $system in $name: ${failed[$name $system]}" | tee -a "$out/left_out" >&2
 }
 
 # NAME SYSTEMS OPTIONS ROUND: all systems of a case, in one order or the other.
