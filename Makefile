@@ -212,11 +212,11 @@ programs_of = $(patsubst %.c,$(BUILD)/%,$(foreach file,$(1),$(if $(filter lib%,$
 	$(file))))
 EXAMPLES := $(call programs_of,$(wildcard examples/*/*.c))
 TEST_PROGRAMS := $(call programs_of,$(wildcard tests/programs/*.c))
-BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+FUNCTION_BENCH := $(BUILD)/bench/function
 SOAK_KIT := tests/soak/soak.c
 SOAKS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(SOAK_KIT),$(wildcard tests/soak/*.c)))
 
-$(EXAMPLES) $(TEST_PROGRAMS) $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(PUBLIC_ARCHIVES) \
+$(EXAMPLES) $(TEST_PROGRAMS) $(FUNCTION_BENCH): $(BUILD)/%: $(BUILD)/obj/%.o $(PUBLIC_ARCHIVES) \
 		$(BROKER).a
 	@mkdir -p $(@D)
 	$(call SAY,LINK,$@)
@@ -289,7 +289,7 @@ $(FUZZ_TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objects,$(FUZZ_KI
 	$(call SAY,LINK,$@)
 	$(QUIET)$(call link,$(TEST_LIBS))
 
-include $(sort $(wildcard tests/*/rules.mk))
+include $(sort $(wildcard bench/rules.mk tests/*/rules.mk))
 
 .PHONY: tests
 tests: ## builds the test programs
@@ -343,19 +343,15 @@ check-valgrind: all tests ## the unit tests, broker, client and worker under val
 demo: all examples ## one client, its object here or elsewhere; a worker killed while calls go on
 	@BUSBAR_BUILD=$(abspath $(BUILD)) build-aux/demo.sh
 
-.PHONY: bench
-bench: all $(BENCHES) ## side by side with ZeroMQ's own proxy
-	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh
-
 .PHONY: soak
 soak: all $(BENCHES) $(SOAKS) $(FAULT_TESTS) $(SIMULATION) ## the promised bounds, and a long run with faults
 	@BUSBAR_BUILD=$(abspath $(BUILD)) tests/soak/run.sh
 
 # Form -------------------------------------------------------------------------------------------
 
-C_FILES = $(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) $(addsuffix /include/busbar,$(ROOMS)) \
-	examples examples/* bench \
-	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak simulation faults))))
+C_FILES = $(filter-out $(LOAD_MISSING),$(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) \
+	$(addsuffix /include/busbar,$(ROOMS)) examples examples/* bench \
+	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak simulation faults)))))
 
 .PHONY: lint
 lint: ## clang-format, clang-tidy and cppcheck, all without a complaint

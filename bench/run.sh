@@ -1,72 +1,143 @@
 #!/bin/bash
-# Busbar beside ZeroMQ's own zmq_proxy: alternating pairs on this machine, in the same minutes.
-# Prints the median and the spread of each, and the ratios of the medians of the pairs.
-# ROUNDS=5  pairs            CALLS=2000000 PROXY_CALLS=400000  with 1000 outstanding
-# SIZE=64   bytes of a body  SYNC_CALLS=20000                  with one outstanding
-# RATIOS=FILE  also writes `name ratio` lines there
+# Busbar beside its peers on this machine: the same work through each of them, in turns, in rounds.
+# Prints a table of medians, and what is promised beside what was reached; build/bench/ has the runs,
+# the table, JSON and a chart.
+#   run.sh [quick]    quick: Busbar and zmq_proxy alone, two cases, a minute
+# ROUNDS=5  LIMIT=2 (seconds of one measurement)  SYSTEMS="zmq_proxy busbar …"  CASES=REGEX
+# RATIOS=FILE  also writes `CASE.KEY RATIO` there: of Busbar to zmq_proxy
 set -eu
 cd "$(dirname "$0")/.."
 
 build=${BUSBAR_BUILD:-build}
+out=${OUT:-$build/bench}
+load=$build/bench/load
 rounds=${ROUNDS:-5}
-calls=${CALLS:-2000000}
-proxy_calls=${PROXY_CALLS:-400000}
-sync_calls=${SYNC_CALLS:-20000}
-size=${SIZE:-64}
-outstanding=${OUTSTANDING:-1000}
-limit=120 # seconds for one run
+limit=${LIMIT:-2}
+life=60        # seconds after which a measurement has failed
+light_life=400 # the same for those that take as long as their calls do
+light_calls=${LIGHT_CALLS:-100000}
+quick='^tcp-1x1-64-(1000|1)$'
 
-for program in "$build/busbar" "$build/busbard" "$build/bench/proxy"; do
+for program in "$build/busbard" "$load"; do
     [ -x "$program" ] || { echo "bench: $program is missing: run make bench" >&2; exit 2; }
 done
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+if [ "${1:-}" = quick ]; then
+    : "${CASES:=$quick}" "${SYSTEMS:=zmq_proxy busbar}"
+fi
+systems=${SYSTEMS:-$("$load" systems | grep -v majordomo)}
+with_ipc=' zmq_proxy busbar redis '
 
-# NAME COMMAND…: adds the JSON that the command prints to the file of that name.
+# TRANSPORT: the systems that have it.
+systems_of() {
+    for system in $systems; do
+        [ "$1" = tcp ] || [[ $with_ipc == *" $system "* ]] || continue
+        echo "$system"
+    done
+}
+
+# Prints a line for each case: name|systems|options of the driver.
+cases() {
+    local transport shape size window outstanding
+    for transport in tcp ipc; do
+        for shape in 1 4; do
+            for size in 64:1000 1024:1000 65536:100 1048576:16; do
+                window=${size#*:}
+                for outstanding in "$window" 1; do
+                    echo "$transport-${shape}x$shape-${size%:*}-$outstanding|$(systems_of $transport |
+                        tr '\n' ' ')|--transport $transport --clients $shape --workers $shape" \
+                        "--size ${size%:*} --outstanding $outstanding --seconds $limit"
+                done
+            done
+        done
+        echo "$transport-256x1-64-1|$(systems_of $transport | tr '\n' ' ')|--transport $transport" \
+            "--clients 256 --client-processes 4 --outstanding 1 --seconds $limit"
+        # Ten workers in one process, each with a connection of its own.
+        echo "$transport-1x10-64-1000|majordomo majordomo_plain|--transport $transport --workers 10" \
+            "--worker-processes 1 --seconds $limit"
+    done
+    local number
+    for number in 10 10000; do
+        echo "idle-$number|zmq_proxy busbar|--idle $number --seconds $limit"
+    done
+    for number in 10 100 1000 10000; do
+        echo "services-$number|busbar|--services $number --seconds $limit"
+    done
+    for number in 1 4 16 64; do
+        echo "workers-$number|zmq_proxy busbar|--workers $number --seconds $limit"
+    done
+    local light="--outstanding 1 --calls $light_calls"
+    echo "light-quiet|busbar|$light"
+    echo "light-same|busbar|$light --flood 20000"
+    echo "light-other|busbar|$light --flood 20000 --flood-service bench.other"
+}
+
+versions() {
+    local packages='libzmq5 nats-server libnats3.4 gearman-job-server libgearman8 rabbitmq-server
+        librabbitmq4 redis-server libhiredis0.14'
+    # shellcheck disable=SC2086 # package names are words
+    dpkg-query -W -f '${Package} ${Version}\n' $packages 2>/dev/null | tr '\n' ',' |
+        sed 's/,$//; s/,/, /g'
+}
+
+machine() {
+    printf 'machine: %s cores, %s, kernel %s, load before %s\n' "$(nproc)" \
+        "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(uname -r)" \
+        "$(cut -d ' ' -f 1-3 /proc/loadavg)"
+    printf 'commit: %s%s; %s\n' "$(git rev-parse --short HEAD 2>/dev/null || echo unknown)" \
+        "$(git diff --quiet HEAD 2>/dev/null || echo ' with changes')" "$(versions)"
+    printf 'rounds: %s, of %s s for each system and case\n' "$rounds" "$limit"
+}
+
+declare -A failed
+
+# CASE SYSTEM ROUND OPTION…: adds a line to the runs. What fails once is not tried again.
 measure() {
-    local name=$1
-    shift
-    timeout "$limit" "$@" >>"$scratch/$name" || { echo "bench: $* failed" >&2; exit 1; }
-    echo "  $name: $(tail -n 1 "$scratch/$name")" >&2
+    local name=$1 system=$2 round=$3 line code=0 seconds=$life
+    [[ $name != light-* ]] || seconds=$light_life
+    shift 3
+    [ -z "${failed[$name $system]:-}" ] || return 0
+    line=$(timeout "$seconds" "$load" "$system" "$@" 2>"$out/errors") || code=$?
+    if [ "$code" -eq 0 ]; then
+        echo "${line/\{/\{\"case\": \"$name\", \"round\": $round, }" >>"$out/runs.jsonl"
+        echo "  $name $system: $(sed 's/.*"calls": //; s/"//g; s/}//' <<<"$line")" >&2
+        return
+    fi
+    [ "$code" -ne 124 ] || echo "no result in $seconds s" >"$out/errors"
+    failed[$name $system]=$(sed -n 1p "$out/errors")
+    echo "left out: $system in $name: ${failed[$name $system]}" | tee -a "$out/left_out" >&2
 }
 
-# NAME KEY: the values of a key, one a line, in the order of the rounds.
-values() {
-    sed -n "s/.*\"$2\": \\([0-9.]*\\).*/\\1/p" "$scratch/$1"
+# NAME SYSTEMS OPTIONS ROUND: all systems of a case, in one order or the other.
+run_case() {
+    local order=$2
+    [ $(($4 % 2)) -eq 1 ] || order=$(tr ' ' '\n' <<<"$2" | tac | tr '\n' ' ')
+    for system in $order; do
+        # shellcheck disable=SC2086 # the options are words
+        measure "$1" "$system" "$4" $3
+    done
 }
 
-# Of the numbers on stdin: median, least, greatest.
-spread() {
-    sort -g | awk '{ v[NR] = $1 } END {
-        m = NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2
-        printf "%.3f %.3f %.3f\n", m, v[1], v[NR] }'
-}
-
-# LABEL BUSBAR PROXY KEY NAME: one line of the table, the ratio taken pair by pair.
-row() {
-    local ours theirs ratio
-    ours=$(values "$2" "$4" | spread)
-    theirs=$(values "$3" "$4" | spread)
-    ratio=$(paste <(values "$2" "$4") <(values "$3" "$4") | awk '{ print $1 / $2 }' | spread)
-    # shellcheck disable=SC2086 # three words each
-    printf '%-30s %11.6g (%.6g–%.6g) %11.6g (%.6g–%.6g) %7.2f (%.2f–%.2f)\n' "$1" \
-        $ours $theirs $ratio
-    [ -z "${RATIOS:-}" ] || echo "$5 ${ratio%% *}" >>"$RATIOS"
-}
-
+mkdir -p "$out"
+rm -f "$out/runs.jsonl" "$out/left_out"
+machine >"$out/machine"
+cat "$out/machine" >&2
 for round in $(seq "$rounds"); do
-    echo "pair $round of $rounds" >&2
-    measure busbar-many "$build/busbar" bench --json --calls "$calls" \
-        --outstanding "$outstanding" --size "$size"
-    measure proxy-many "$build/bench/proxy" run "$proxy_calls" "$outstanding" "$size"
-    measure busbar-sync "$build/busbar" bench --json --calls "$sync_calls" --outstanding 1 \
-        --size "$size"
-    measure proxy-sync "$build/bench/proxy" run "$sync_calls" 1 "$size"
+    echo "round $round of $rounds" >&2
+    while IFS='|' read -r name which options; do
+        run_case "$name" "$which" "$options" "$round" </dev/null
+    done < <(cases | awk -F '|' -v only="${CASES:-.}" '$1 ~ only')
 done
 
-[ -z "${RATIOS:-}" ] || : >"$RATIOS"
-echo "$size bytes, medians of $rounds pairs (least–greatest): busbar, zmq_proxy, ratio"
-row "calls/s, $outstanding outstanding" busbar-many proxy-many calls_per_second calls_per_second
-row "broker CPU µs/call, the same" busbar-many proxy-many broker_cpu_us_per_call broker_cpu
-row "p50 µs, one outstanding" busbar-sync proxy-sync p50_us sync_p50
-row "p99 µs, one outstanding" busbar-sync proxy-sync p99_us sync_p99
+results() {
+    awk -v unit=zmq_proxy -f bench/results.awk -f "bench/$1.awk" "$out/runs.jsonl"
+}
+{
+    cat "$out/machine"
+    results table
+    awk -v unit=zmq_proxy -v targets=bench/targets.txt -f bench/results.awk -f bench/promised.awk \
+        "$out/runs.jsonl"
+    cat "$out/left_out" 2>/dev/null || true
+} | tee "$out/table.txt"
+results json >"$out/results.json"
+results chart >"$out/chart.svg"
+[ -z "${RATIOS:-}" ] || results ratios >"$RATIOS"

@@ -2,7 +2,15 @@
 # Installs what is missing of the sections of packages.txt named as arguments (default: build).
 # Nothing missing: no apt, no network. BUSBAR_NO_INSTALL=1 or no right to install: prints the one
 # command to run and exits 1.
+# --each, as first argument: for packages that can be done without; each is tried alone, those that
+# cannot be had are named, and the exit code is 0.
 set -eu
+
+each=0
+if [ "${1:-}" = --each ]; then
+    each=1
+    shift
+fi
 
 list="$(dirname "$0")/packages.txt"
 lock_seconds=300
@@ -100,7 +108,7 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     [ -n "$missing" ] || exit 0
     echo "busbar: this is not a Debian system; install what provides:" >&2
     echo "$missing" | sed 's/^/  /' >&2
-    exit 1
+    exit $((1 - each))
 fi
 
 missing=$(missing_by_dpkg "$wanted" | tr '\n' ' ' | sed 's/ $//')
@@ -111,11 +119,20 @@ if ! may_install; then
     echo "busbar: packages are missing: $missing" >&2
     echo "busbar: install them with:" >&2
     echo "  ${sudo}$(install_command "$sudo")" >&2
-    exit 1
+    exit $((1 - each))
 fi
 
 echo "busbar: installing through apt: $missing"
-if ! install_with_known_index; then
+if install_with_known_index; then
+    exit 0
+fi
+if [ "$each" = 1 ]; then
+    update_index
+    for package in $missing; do
+        missing=$package
+        install_with_known_index || echo "busbar: cannot be had, what needs it is left out: $package"
+    done
+else
     update_index
     # shellcheck disable=SC2086  # package names are words
     apt install -y --no-install-recommends $missing

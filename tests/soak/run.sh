@@ -1,7 +1,7 @@
 #!/bin/bash
 # A long run with faults, and the bounds this project promises. Prints what it ran on, distributions
 # as they come, and last PASS or FAIL for each item; exit 1 if any failed.
-# ROUNDS=5  pairs of bench/run.sh       FAIRNESS_ROUNDS=3 FAIRNESS_SAMPLES=20000
+# ROUNDS=5  pairs of bench/run.sh quick      FAIRNESS_ROUNDS=3 FAIRNESS_SAMPLES=20000
 # RESTARTS=10  DEATHS=50  SEED=number   FUNCTION_RATIO=5  OBJECT_ROUNDS=9
 # KILLS=310 CALLS=1000000 of the item kills   EVENTS=300000000 of the item simulation
 # ITEMS="bench fairness restart death function object simulation kills …"  those to run; `faults` is
@@ -55,11 +55,11 @@ run() {
 }
 
 item_bench() {
-    RATIOS=$scratch/ratios bench/run.sh
+    RATIOS=$scratch/ratios OUT=$scratch/bench bench/run.sh quick
     {
-        judge calls_per_second "calls/s with 1000 outstanding" least 3
-        judge broker_cpu "broker CPU per call" most 0.4
-        judge sync_p50 "p50 with one outstanding" most 1.15
+        judge tcp-1x1-64-1000.calls_per_second "calls/s with 1000 outstanding" least 3
+        judge tcp-1x1-64-1000.broker_cpu_us_per_call "broker CPU per call" most 0.4
+        judge tcp-1x1-64-1.p50_us "p50 with one outstanding" most 1.15
     } | tee -a "$scratch/verdicts"
 }
 

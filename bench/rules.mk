@@ -1,0 +1,31 @@
+# The side-by-side benchmark: a driver, with a file for each system whose library is here.
+
+# file (bench/load_FILE.c): its module of pkg-config.
+LOAD_MODULE_gearman := gearmand
+LOAD_MODULE_nats := libnats
+LOAD_MODULE_rabbitmq := librabbitmq
+LOAD_MODULE_redis := hiredis
+LOAD_PEERS := gearman nats rabbitmq redis
+LOAD_FOUND := $(foreach peer,$(LOAD_PEERS),$(if $(shell pkg-config --exists $(LOAD_MODULE_$(peer)) \
+	2>/dev/null && echo yes),$(peer)))
+LOAD_MISSING := $(patsubst %,bench/load_%.c,$(filter-out $(LOAD_FOUND),$(LOAD_PEERS)))
+LOAD_LIBS = $(shell pkg-config --libs $(foreach peer,$(LOAD_FOUND),$(LOAD_MODULE_$(peer))))
+
+LOAD := $(BUILD)/bench/load
+LOAD_SOURCES := $(filter-out $(LOAD_MISSING) bench/function.c,$(wildcard bench/*.c))
+
+BENCHES := $(LOAD) $(FUNCTION_BENCH)
+
+$(LOAD): $(call objects,$(LOAD_SOURCES)) $(PUBLIC_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)
+	$(QUIET)$(call link,$(LIBRARY_LIBS) $(LOAD_LIBS))
+
+.PHONY: bench bench-quick
+bench: all ## side by side with ZeroMQ's proxy, NATS, Gearman, RabbitMQ, Redis: most of an hour
+	@build-aux/install-packages.sh --each bench
+	@$(MAKE) $(BENCHES)
+	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh
+
+bench-quick: all $(BENCHES) ## Busbar and ZeroMQ's proxy alone: a minute
+	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh quick
