@@ -155,6 +155,16 @@ static void follow(struct busbar_client *client, struct uplink *next)
     (void)client_open(client); /* else the next turn tries it */
 }
 
+/* No connection is free for the next broker. Where the current one is there and did not ask to be left,
+ * calls go on to it: what made it refuse one, such as a service that is drained, holds for that alone. */
+static void stay(struct busbar_client *client, uint64_t now)
+{
+    const struct uplink *current = client->current;
+    bool may_stay = current->connection.state == CONNECTION_UP && !current->is_leaving;
+    client->is_moving = client->is_moving && !may_stay;
+    client->move_at = may_stay ? UINT64_MAX : now + BUSY_MS;
+}
+
 /* A broker that was left is still there for the calls it has; of one that is gone nothing is kept. */
 static void move_on(struct busbar_client *client, uint64_t now)
 {
@@ -169,7 +179,7 @@ static void move_on(struct busbar_client *client, uint64_t now)
     if (next != NULL && uplink_aim(next, endpoint))
         follow(client, next);
     else
-        client->move_at = now + BUSY_MS;
+        stay(client, now);
 }
 
 static void close_left(struct busbar_client *client)

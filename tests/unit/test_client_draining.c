@@ -79,6 +79,31 @@ static void what_a_draining_broker_refuses_another_one_gets(void **state)
     (void)brokers_end(scene, BUSBAR_OK, BUSBAR_EXECUTED);
 }
 
+/* As one does whose workers of a service are drained. The connections are all in use, so that the client
+ * cannot move once more: that must not keep it from the broker it has. */
+static void a_client_that_cannot_move_any_more_goes_on_where_it_is(void **state)
+{
+    struct brokers_scene *scene = *state;
+    brokers_open_session(scene, 0);
+    uint64_t id = brokers_start(scene, &client_scene_echo);
+    for (size_t i = 0; i < 3; i++) {
+        size_t index = i % 2;
+        if (i > 0)
+            (void)brokers_greet(scene, index);
+        assert_int_equal(brokers_expect_call(scene, index), id);
+        (void)brokers_start(scene, &client_scene_echo); /* which is not answered */
+        (void)brokers_expect_call(scene, index);
+        refuse(scene, index, id);
+    }
+    assert_int_equal(brokers_expect_call(scene, 0), id);
+    refuse(scene, 0, id);
+    assert_int_equal(brokers_end(scene, BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED), BUSBAR_BY_BROKER);
+    uint64_t other = brokers_start(scene, &client_scene_echo);
+    assert_int_equal(brokers_expect_call(scene, 0), other);
+    brokers_answer(scene, 0, other);
+    (void)brokers_end(scene, BUSBAR_OK, BUSBAR_EXECUTED);
+}
+
 static void what_all_brokers_refuse_is_told_as_refused(void **state)
 {
     struct brokers_scene *scene = *state;
@@ -182,6 +207,7 @@ int main(void)
         TEST(calls_under_way_finish_with_the_broker_that_leaves_and_new_ones_go_on),
         TEST(a_cancellation_goes_where_its_call_is),
         TEST(what_a_draining_broker_refuses_another_one_gets),
+        TEST(a_client_that_cannot_move_any_more_goes_on_where_it_is),
         TEST(what_all_brokers_refuse_is_told_as_refused),
         TEST(what_a_worker_says_of_itself_does_not_move_the_client),
         TEST(a_broker_that_grants_no_session_is_passed_over),
