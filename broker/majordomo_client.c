@@ -7,7 +7,6 @@
 #include "broker/majordomo.h"
 
 enum {
-    WINDOW = 1 << 20, /* PARTIALs of one request: the most that the router lets a client take */
     WISHES_SIZE = 2 * (METADATA_ENTRY_HEADER + 4),
     ANSWER_HEAD_MAX = 4, /* frames before the body */
 };
@@ -78,7 +77,7 @@ static struct bytes wishes_of(const struct mdp_arrival *arrival, uint8_t *space)
     struct metadata_writer writer = {.data = space, .capacity = WISHES_SIZE};
     metadata_put_number(&writer, METADATA_WAIT, 4, arrival->broker->settings.majordomo.wait);
     if (arrival->form->client_partial != 0)
-        metadata_put_number(&writer, METADATA_WINDOW, 4, WINDOW);
+        metadata_put_number(&writer, METADATA_WINDOW, 4, PACKET_WINDOW_MAX);
     return metadata_written(&writer);
 }
 

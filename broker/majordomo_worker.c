@@ -94,7 +94,7 @@ static bool call_put(struct broker *broker, struct session *session, const struc
     majordomo->call = packet->id;
     majordomo->busy_at = broker->now;
     majordomo->is_stream = (packet->flags & PACKET_STREAM) != 0;
-    majordomo->window = (uint32_t)window;
+    majordomo->window = (uint32_t)(window < PACKET_WINDOW_MAX ? window : PACKET_WINDOW_MAX);
     majordomo->overflow = false;
     majordomo->cancelled = false;
     majordomo->is_answered = false;

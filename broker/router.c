@@ -11,7 +11,6 @@
 
 enum {
     WINDOW_STANDARD = 16, /* parts, of a stream whose client says nothing */
-    WINDOW_MAX = 1 << 20,
     BUDGET_UNIT = 100,    /* of service.budget: a repetition */
     RETRY_AFTER_MS = 100, /* advice where nothing is known of how long it will take */
 };
@@ -105,8 +104,8 @@ static void wishes_read(struct wishes *wishes, struct bytes metadata)
     (void)metadata_find_number(metadata, METADATA_WINDOW, 4, &wishes->window);
     (void)metadata_find_number(metadata, METADATA_HOPS, 1, &wishes->hops);
     (void)metadata_find(metadata, METADATA_KEY, &wishes->key);
-    if (wishes->window > WINDOW_MAX)
-        wishes->window = WINDOW_MAX;
+    if (wishes->window > PACKET_WINDOW_MAX)
+        wishes->window = PACKET_WINDOW_MAX;
 }
 
 /* An arriving call, and what was found out about it. */

@@ -6,8 +6,7 @@
 #include "base/blob.h"
 
 enum {
-    BUDGET_UNIT = 100,    /* of service.budget: a repetition */
-    WINDOW_MAX = 1 << 20, /* parts */
+    BUDGET_UNIT = 100, /* of service.budget: a repetition */
 };
 
 uint64_t router_id_hash(const struct router *router, uint64_t id)
@@ -69,7 +68,7 @@ void router_grant(struct router *router, struct peer *client, uint64_t client_id
     struct call *call = router_find_named(router, client, client_id);
     if (call == NULL || !call->is_stream)
         return;
-    uint32_t room = WINDOW_MAX - call->window;
+    uint32_t room = PACKET_WINDOW_MAX - call->window;
     if (parts > room)
         parts = room;
     if (parts == 0)

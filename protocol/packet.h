@@ -36,6 +36,11 @@ enum {
     PACKET_INLINE_BODY_MAX = 16 * 1024,
 };
 
+/* Parts that can be granted ahead; more counts as so many. */
+enum {
+    PACKET_WINDOW_MAX = 1 << 20,
+};
+
 /* "No timeout" on the wire: refused for calls. */
 #define PACKET_TIMEOUT_NONE UINT32_MAX
 

@@ -172,7 +172,7 @@ static uint32_t first_window(const struct packet *call)
         return 0;
     if (!metadata_find_number(call->metadata, METADATA_WINDOW, sizeof(uint32_t), &window))
         window = WINDOW_DEFAULT;
-    return (uint32_t)window;
+    return (uint32_t)(window < PACKET_WINDOW_MAX ? window : PACKET_WINDOW_MAX);
 }
 
 static void request_fill(struct busbar_request *request, const struct packet *call,
