@@ -290,70 +290,6 @@ static void a_worker_that_changes_its_dialect_loses_its_request(void **state)
     mdp_hear(client, MDP_REPLY, "other's");
 }
 
-/* Frames in any order ---------------------------------------------------------------------------- */
-
-/* The first of them may begin a message that is taken for one of Majordomo. */
-static const char *const vocabulary[] = {
-    "-",      "-",      "-",      "-",     "MDPC01", "MDPW01", "MDPC02",      "MDPW02",
-    "MDPC02", "MDPW02", "MDPX01", "MDP",   "MDPC01", "MDPW01", "x00",         "x01",
-    "x02",    "x03",    "x04",    "x05",   "x06",    "@",      "$",           "serve",
-    "bus",    "mmi.x",  "BUSB",   "*1000", "+20",    "body",   "mmi.service",
-};
-
-enum {
-    OPENINGS = 12,
-};
-
-/* Up to eight words, seldom a message that means something. */
-static void make_message(char text[256], unsigned *seed)
-{
-    size_t used = 0;
-    unsigned count = 1 + (unsigned)rand_r(seed) % 8;
-    for (unsigned i = 0; i < count; i++) {
-        size_t words = i == 0 ? OPENINGS : COUNT(vocabulary);
-        const char *word = vocabulary[(size_t)rand_r(seed) % words];
-        used += (size_t)snprintf(text + used, 256 - used, "%s ", word);
-    }
-}
-
-/* What comes begins as the messages of some dialect do, and no bundle does. */
-static void check_answers(struct mdp_peer *peer)
-{
-    struct mdp_frames frames;
-    while (mdp_receive(peer, &frames, 0)) {
-        size_t lead = frames.at[0].size == 0;
-        assert_true(frames.count > lead + 1);
-        assert_int_equal(frames.at[lead].size, 6);
-        assert_memory_equal(frames.at[lead].data, "MDP", 3);
-    }
-}
-
-static void frames_in_any_order_do_not_stop_the_broker(void **state)
-{
-    enum { MESSAGES = 20000, PEERS = 8, EACH = 50 };
-    struct kit *kit = *state;
-    struct mdp_peer *peers[PEERS] = {NULL};
-    unsigned seed = 5;
-    char text[256];
-    struct kit_process *broker = start_broker(kit, "d1, d4");
-    struct mdp_peer *server = mdp_worker(kit, MDP_01, "kept");
-    for (int i = 0; i < MESSAGES; i++) {
-        struct mdp_peer **peer = &peers[rand_r(&seed) % PEERS];
-        if (*peer != NULL && rand_r(&seed) % EACH == 0)
-            mdp_end(kit, peer);
-        if (*peer == NULL)
-            *peer = mdp_peer(kit, MDP_01, "anything");
-        make_message(text, &seed);
-        mdp_say(*peer, MDP_RAW, text);
-        check_answers(*peer);
-        if (i % 1000 == 0)
-            mdp_check_serves(kit, server);
-    }
-    mdp_check_serves(kit, server);
-    assert_true(kit_counter(kit, "malformed") > MESSAGES / 10);
-    assert_true(kit_is_running(broker));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,7 +302,6 @@ int main(void)
         KIT_TEST(a_result_over_the_limit_reaches_nobody),
         KIT_TEST(a_peer_is_answered_in_the_dialect_of_its_last_message),
         KIT_TEST(a_worker_that_changes_its_dialect_loses_its_request),
-        KIT_TEST(frames_in_any_order_do_not_stop_the_broker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
