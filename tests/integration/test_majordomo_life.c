@@ -249,7 +249,6 @@ static void a_broker_that_stops_says_so_to_workers_after_the_requests_under_way(
     assert_int_equal(kit_wait(broker, 5000), 0);
 }
 
-/* It finishes what it has, if it still means to: the broker takes a DISCONNECT for the end. */
 static void a_worker_that_says_disconnect_gets_no_more_and_loses_what_it_has(void **state)
 {
     struct kit *kit = *state;

@@ -166,24 +166,30 @@ static void parts_that_are_too_much_together_fail(void **state)
     asker_fini(&asker);
 }
 
-/* They take room though there is nothing in them. */
-static void parts_without_a_byte_that_are_too_many_fail(void **state)
+/* What waits at the broker for a native stream is bounded too; parts take room though there be nothing
+ * in them. */
+static void parts_that_wait_and_are_too_many_fail(void **state)
 {
-    enum { PARTS = 2000 };
+    static const struct {
+        unsigned count;
+        const char *body;
+    } cases[] = {{10, "*20000"}, {2000, "-"}};
     const struct busbar_call more = {.flags = BUSBAR_STREAM, .window = 1};
     struct kit *kit = *state;
     struct asker asker;
     start_broker(kit, "body_limit: 64 KiB\n");
     struct mdp_peer *worker = mdp_worker(kit, MDP_02, "parts");
     asker_init(&asker, kit, "parts");
-    asker_call(&asker, "m", "count", &more);
-    mdp_hear(worker, MDP_WORK, "count");
-    for (int part = 0; part < PARTS; part++)
-        mdp_say(worker, MDP_PARTIAL, "-");
-    mdp_say(worker, MDP_FINAL, "end");
-    mdp_check_serves(kit, worker); /* before the client takes any */
-    asker_hear_part(&asker, "-");
-    asker_hear_status(&asker, BUSBAR_RESULT_TOO_LARGE);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        asker_call(&asker, "m", "count", &more);
+        mdp_hear(worker, MDP_WORK, "count");
+        for (unsigned part = 0; part < cases[i].count; part++)
+            mdp_say(worker, MDP_PARTIAL, cases[i].body);
+        mdp_say(worker, MDP_FINAL, "end");
+        mdp_check_serves(kit, worker); /* before the client takes any */
+        asker_hear_part(&asker, cases[i].body);
+        asker_hear_status(&asker, BUSBAR_RESULT_TOO_LARGE);
+    }
     asker_fini(&asker);
 }
 
@@ -325,7 +331,7 @@ int main(void)
         KIT_TEST(a_native_stream_takes_them_as_its_parts),
         KIT_TEST(parts_beyond_the_window_of_a_native_stream_wait_at_the_broker),
         KIT_TEST(parts_that_are_too_much_together_fail),
-        KIT_TEST(parts_without_a_byte_that_are_too_many_fail),
+        KIT_TEST(parts_that_wait_and_are_too_many_fail),
         KIT_TEST(a_worker_that_is_lost_after_a_part_has_lost_its_call),
         KIT_TEST(failures_are_told_where_the_file_wants_it),
         KIT_TEST(a_request_that_may_not_wait_fails_at_once),

@@ -269,12 +269,25 @@ static void the_commands_show_majordomo_workers_like_others(void **state)
     for (int i = 0; i < 3; i++) /* two run, and one waits */
         mdp_say(client, MDP_REQUEST, "black");
     KIT_EVENTUALLY(kit_counter(kit, "calls_in_flight") == 3, 5000);
-    KIT_CONTAINS(kit_run(kit, "busbar", "services", NULL)->out,
-                 "coffee         2        0       1        2");
-    KIT_CONTAINS(kit_run(kit, "busbar", "describe", "coffee", NULL)->out, "coffee");
-    KIT_CONTAINS(kit_run(kit, "busbar", "describe", "--json", "coffee", NULL)->out, "\"coffee\"");
-    KIT_CONTAINS(kit_run(kit, "busbar", "stats", NULL)->out, "services                 1");
+    static const struct {
+        const char *command;
+        const char *option;
+        const char *row;
+    } cases[] = {
+        {"services", NULL, "coffee         2        0       1        2\n"},
+        {"describe", "coffee", "coffee  1 worker of MDP/0.1\n"},
+        {"describe", "coffee", "coffee  1 worker of MDP/0.2\n"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        KIT_CONTAINS(kit_run(kit, "busbar", cases[i].command, cases[i].option, NULL)->out,
+                     cases[i].row);
+    struct kit_process *json = kit_run(kit, "busbar", "describe", "--json", "coffee", NULL);
+    KIT_CONTAINS(json->out, "\"dialect\": \"MDP/0.1\"");
+    KIT_CONTAINS(json->out, "\"dialect\": \"MDP/0.2\"");
+    KIT_CONTAINS(json->out, "\"running\": 1");
     assert_int_equal(kit_counter(kit, "outcome_ok"), 1);
+    assert_int_equal(kit_counter(kit, "dispatched"), 3);
+    assert_int_equal(kit_counter(kit, "services"), 1);
 }
 
 int main(void)

@@ -82,9 +82,8 @@ static void check_body(const struct busbar_reply *reply, const char *body)
     mdp_words_end(&words);
 }
 
-static void hear(struct asker *asker, const char *body, bool is_part)
+static void check_ok(struct busbar_reply *reply, const char *body, bool is_part)
 {
-    struct busbar_reply *reply = wait_for_reply(asker);
     if (busbar_reply_status(reply) != BUSBAR_OK)
         fail_msg("%s: %s", busbar_status_name(busbar_reply_status(reply)),
                  busbar_reply_error(reply));
@@ -95,12 +94,21 @@ static void hear(struct asker *asker, const char *body, bool is_part)
 
 void asker_hear(struct asker *asker, const char *body)
 {
-    hear(asker, body, false);
+    check_ok(wait_for_reply(asker), body, false);
 }
 
 void asker_hear_part(struct asker *asker, const char *body)
 {
-    hear(asker, body, true);
+    check_ok(wait_for_reply(asker), body, true);
+}
+
+bool asker_is_told(struct asker *asker, const char *body, unsigned ms)
+{
+    struct busbar_reply *reply = NULL;
+    if (busbar_client_wait(asker->client, ms, &reply) != BUSBAR_OK)
+        return false;
+    check_ok(reply, body, false);
+    return true;
 }
 
 void asker_hear_status(struct asker *asker, enum busbar_status status)

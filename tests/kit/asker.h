@@ -24,6 +24,9 @@ void asker_call(struct asker *asker, const char *method, const char *body,
 void asker_hear(struct asker *asker, const char *body);
 void asker_hear_part(struct asker *asker, const char *body);
 
+/* The same as asker_hear if an outcome comes; false if none does within the time. */
+bool asker_is_told(struct asker *asker, const char *body, unsigned ms);
+
 /* The next outcome must be this. */
 void asker_hear_status(struct asker *asker, enum busbar_status status);
 
