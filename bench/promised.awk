@@ -1,5 +1,9 @@
 # What is promised (bench/targets.txt) beside what was reached.
 
+function number(x) {
+    return sprintf(x < 1000 ? "%.3g" : "%.0f", x)
+}
+
 function judge(words,    verdict) {
     if (words[4] == "-")
         spread(words[1], words[2], words[3], "", "")
@@ -11,8 +15,8 @@ function judge(words,    verdict) {
     if (!shown)
         return
     verdict = words[5] == "least" ? median >= words[6] + 0 : median <= words[6] + 0
-    printf "%-7s%-20s %-10s %-24s %-12s %10.4g (%.4g-%.4g)  at %s %s, aim %s\n", verdict ? "met" : "MISSED",
-        words[1], words[2], words[3], words[4], median, least, greatest, words[5], words[6], words[7]
+    printf "%-7s%-20s %-10s %-24s %-12s %8s (%s-%s)  at %s %s, aim %s\n", verdict ? "met" : "MISSED",
+        words[1], words[2], words[3], words[4], number(median), number(least), number(greatest), words[5], words[6], words[7]
 }
 
 END {

@@ -4,6 +4,10 @@ function number(x) {
     return x >= 1000 ? sprintf("%.0f", x) : sprintf("%.3g", x)
 }
 
+function ratio(x) {
+    return sprintf(x < 10 ? "%.2f" : "%.0f", x)
+}
+
 function cell(width, text) {
     return sprintf("%" width "s", text) # in bytes, so text of other than ASCII comes last
 }
@@ -12,18 +16,18 @@ function figures(name, system_name, key,    text) {
     text = "-"
     if (spread(name, system_name, key, "", ""))
         text = number(median) " (" number(least) "-" number(greatest) ")"
-    line = line cell(26, text)
+    line = line cell(25, text)
     text = "-"
     if (spread_ratio(name, system_name, key))
-        text = sprintf("%.2f (%.2f-%.2f)", median, least, greatest)
-    line = line cell(19, text)
+        text = ratio(median) " (" ratio(least) "-" ratio(greatest) ")"
+    line = line cell(18, text)
 }
 
 function heading(timed) {
-    line = cell(-10, "") cell(26, "calls/s") cell(19, "ratio") cell(26, "broker CPU us/call") \
-        cell(19, "ratio")
+    line = cell(-10, "") cell(25, "calls/s") cell(18, "ratio") cell(25, "broker CPU us/call") \
+        cell(18, "ratio")
     if (timed)
-        line = line cell(26, "p50 us") cell(19, "ratio") cell(26, "p99.9 us") cell(19, "ratio")
+        line = line cell(25, "p50 us") cell(18, "ratio") cell(25, "p99.9 us") cell(18, "ratio")
     print line cell(10, "peak MiB")
 }
 

@@ -69,7 +69,8 @@ size_t bench_replies(void *socket, const struct load_place *place)
     zmq_msg_t frame;
     size_t count = 0;
     zmq_msg_init(&frame);
-    while (bench_receive(socket, &frame, count == 0 ? 0 : ZMQ_DONTWAIT)) {
+    while (count < place->outstanding &&
+           bench_receive(socket, &frame, count == 0 ? 0 : ZMQ_DONTWAIT)) {
         while (zmq_msg_more(&frame)) {
             if (!bench_receive(socket, &frame, 0))
                 load_die("zmq_msg_recv", "half a message");
@@ -78,5 +79,7 @@ size_t bench_replies(void *socket, const struct load_place *place)
         count++;
     }
     zmq_msg_close(&frame);
+    if (count == 0)
+        load_die("a reply", "it takes too long");
     return count;
 }
