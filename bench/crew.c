@@ -22,7 +22,7 @@ enum {
     STEP_MS = 100,
     READY_STEPS = 600,
     DONE_STEPS = 5000,
-    STACK_SIZE = 256 * 1024,
+    STACK_SIZE = 1024 * 1024,
 };
 
 /* In shared memory. */

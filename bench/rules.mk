@@ -9,12 +9,14 @@ LOAD_PEERS := gearman nats rabbitmq redis
 LOAD_FOUND := $(foreach peer,$(LOAD_PEERS),$(if $(shell pkg-config --exists $(LOAD_MODULE_$(peer)) \
 	2>/dev/null && echo yes),$(peer)))
 LOAD_MISSING := $(patsubst %,bench/load_%.c,$(filter-out $(LOAD_FOUND),$(LOAD_PEERS)))
-LOAD_LIBS = $(shell pkg-config --libs $(foreach peer,$(LOAD_FOUND),$(LOAD_MODULE_$(peer))))
+LOAD_LIBS = $(if $(LOAD_FOUND),$(shell pkg-config --libs $(foreach peer,$(LOAD_FOUND),\
+	$(LOAD_MODULE_$(peer)))))
 
 LOAD := $(BUILD)/bench/load
 LOAD_SOURCES := $(filter-out $(LOAD_MISSING) bench/function.c,$(wildcard bench/*.c))
 
 BENCHES := $(LOAD) $(FUNCTION_BENCH)
+tests: $(LOAD)
 
 $(LOAD): $(call objects,$(LOAD_SOURCES)) $(PUBLIC_ARCHIVES)
 	@mkdir -p $(@D)

@@ -24,7 +24,9 @@ done
 if [ "${1:-}" = quick ]; then
     : "${CASES:=$quick}" "${SYSTEMS:=zmq_proxy busbar}"
 fi
-systems=${SYSTEMS:-$("$load" systems | grep -v majordomo)}
+mkdir -p "$out"
+rm -f "$out/runs.jsonl" "$out/left_out"
+systems=${SYSTEMS:-$("$load" systems 2>"$out/left_out" | grep -v majordomo)}
 with_ipc=' zmq_proxy busbar redis '
 
 # TRANSPORT: the systems that have it.
@@ -88,14 +90,14 @@ machine() {
     printf 'rounds: %s, of %s s for each system and case\n' "$rounds" "$limit"
 }
 
-declare -A failed
+declare -A failures
 
-# CASE SYSTEM ROUND OPTION…: adds a line to the runs. What fails once is not tried again.
+# CASE SYSTEM ROUND OPTION…: adds a line to the runs. What fails twice is not tried again.
 measure() {
     local name=$1 system=$2 round=$3 line code=0 seconds=$life
     [[ $name != light-* ]] || seconds=$light_life
     shift 3
-    [ -z "${failed[$name $system]:-}" ] || return 0
+    [ "${failures[$name $system]:-0}" -lt 2 ] || return 0
     line=$(timeout "$seconds" "$load" "$system" "$@" 2>"$out/errors") || code=$?
     if [ "$code" -eq 0 ]; then
         echo "${line/\{/\{\"case\": \"$name\", \"round\": $round, }" >>"$out/runs.jsonl"
@@ -103,8 +105,8 @@ measure() {
         return
     fi
     [ "$code" -ne 124 ] || echo "no result in $seconds s" >"$out/errors"
-    failed[$name $system]=$(sed -n 1p "$out/errors")
-    echo "left out: $system in $name: ${failed[$name $system]}" | tee -a "$out/left_out" >&2
+    failures[$name $system]=$((${failures[$name $system]:-0} + 1))
+    echo "left out: $system in $name, round $round: $(sed -n 1p "$out/errors")" | tee -a "$out/left_out" >&2
 }
 
 # NAME SYSTEMS OPTIONS ROUND: all systems of a case, in one order or the other.
@@ -117,10 +119,8 @@ run_case() {
     done
 }
 
-mkdir -p "$out"
-rm -f "$out/runs.jsonl" "$out/left_out"
 machine >"$out/machine"
-cat "$out/machine" >&2
+cat "$out/machine" "$out/left_out" >&2 2>/dev/null || true
 for round in $(seq "$rounds"); do
     echo "round $round of $rounds" >&2
     while IFS='|' read -r name which options; do

@@ -286,7 +286,9 @@ void server_start(struct server *server, const char *transport, void (*ready)(vo
     bool ipc = strcmp(transport, "ipc") == 0;
     if (ipc && server->system->ipc == NULL)
         load_die(server->system->name, "it has no ipc");
-    snprintf(server->directory, sizeof server->directory, "/tmp/busbar-bench-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    snprintf(server->directory, sizeof server->directory, "%s/busbar-bench-XXXXXX",
+             parent != NULL && strlen(parent) < DIRECTORY_SIZE - 24 ? parent : "/tmp");
     if (mkdtemp(server->directory) == NULL)
         load_die(server->directory, strerror(errno));
     open_place(server);

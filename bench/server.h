@@ -7,6 +7,10 @@
 
 #include "bench/load.h"
 
+enum {
+    DIRECTORY_SIZE = 80,
+};
+
 struct system;
 
 struct server {
@@ -15,7 +19,7 @@ struct server {
     struct load_place *place; /* in memory shared with children */
     pid_t pid;                /* 0: not ours */
     pid_t companion;
-    char directory[64]; /* for its files */
+    char directory[DIRECTORY_SIZE]; /* for its files, sockets among them: not too long a name */
 };
 
 /* NULL, with the reason on stderr, if it is unknown or cannot be run here. */
