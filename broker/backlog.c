@@ -11,6 +11,8 @@
 bool backlog_init(struct backlog *backlog)
 {
     backlog->sequence = 0;
+    backlog->waiting_count = 0;
+    list_init(&backlog->waiting);
     return map_init(&backlog->flows);
 }
 
@@ -104,12 +106,15 @@ static struct lane *lane_for(struct backlog *backlog, const struct call *call)
     return lane;
 }
 
-static void lane_count(struct lane *lane, struct call *call)
+static void lane_count(struct backlog *backlog, struct lane *lane, struct call *call)
 {
     struct service *service = lane->flow->service;
     call->lane = lane;
     lane->flow->queued++;
-    service->queued++;
+    if (service->queued++ == 0) {
+        list_append(&backlog->waiting, &service->waiting);
+        backlog->waiting_count++;
+    }
     service->queued_bytes += kept_size(call->kept);
 }
 
@@ -120,7 +125,7 @@ bool backlog_add(struct backlog *backlog, struct call *call)
         return false;
     call->sequence = backlog->sequence++;
     list_append(&lane->calls, &call->place);
-    lane_count(lane, call);
+    lane_count(backlog, lane, call);
     return true;
 }
 
@@ -131,7 +136,7 @@ bool backlog_add_first(struct backlog *backlog, struct call *call)
         return false;
     call->sequence = 0;
     list_append(lane->calls.next, &call->place); /* in front of what is first now */
-    lane_count(lane, call);
+    lane_count(backlog, lane, call);
     return true;
 }
 
@@ -142,7 +147,10 @@ void backlog_remove(struct backlog *backlog, struct call *call)
     call->lane = NULL;
     list_remove(&call->place);
     flow->queued--;
-    flow->service->queued--;
+    if (--flow->service->queued == 0) {
+        list_remove(&flow->service->waiting);
+        backlog->waiting_count--;
+    }
     flow->service->queued_bytes -= kept_size(call->kept);
     if (!list_is_empty(&lane->calls))
         return;

@@ -44,6 +44,8 @@ struct lane {
 
 struct backlog {
     struct map flows;
+    struct list waiting;  /* service.waiting: those that have calls here */
+    size_t waiting_count; /* length of waiting */
     uint64_t sequence;
 };
 

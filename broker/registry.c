@@ -95,6 +95,7 @@ static struct service *service_new(struct registry *registry, struct bytes name)
     service->balance = service->rule != NULL ? service->rule->balance : BALANCE_UNSET;
     list_init(&service->exports);
     list_init(&service->flows);
+    list_init(&service->waiting);
     map_insert(&registry->services, &service->by_name,
                siphash(&registry->key, name.data, name.size));
     return service;

@@ -53,6 +53,7 @@ struct service {
     size_t method_slots;  /* length of methods, holes included */
     struct method *whole; /* the one of the empty name, while there is one */
     struct list flows;    /* flow.of_service: the backlog, in the order of its round robin */
+    struct list waiting;  /* backlog.waiting, while calls are in it */
     size_t queued;        /* calls in the backlog */
     size_t queued_bytes;
     size_t running;

@@ -79,6 +79,7 @@ static void check_service(const struct service *service, size_t *waiting)
         queued += in_lanes;
     }
     assert(queued == service->queued);
+    assert((queued > 0) == !list_is_empty(&service->waiting));
     for (size_t i = 0; i < service->method_slots; i++) {
         if (service->methods[i] != NULL)
             check_method(service->methods[i]);
@@ -98,6 +99,7 @@ void router_check(const struct router *router)
         running += service->running;
     }
     assert(queued + running == router->calls.count);
+    assert(list_length(&router->backlog.waiting) == router->backlog.waiting_count);
     assert(waiting == router->waiting && waiting <= router->limits.waiting_calls);
     router_check_peer(router, &router->house);
     assert(list_is_empty(&router->house.running) && list_is_empty(&router->house.exports));

@@ -314,22 +314,61 @@ static bool export_serve_one(struct router *router, struct export *export, uint6
     return true;
 }
 
-void router_serve(struct router *router, struct peer *worker, uint64_t now)
+/* Gives the worker what waits for one of its services; true if it was given anything. */
+static bool export_serve(struct router *router, struct export *export, uint64_t now)
 {
-    if (router->backlog.flows.count == 0)
-        return; /* nothing waits anywhere */
+    struct peer *worker = export->worker;
+    bool served = false;
+    while (!export->draining && export->service->queued > 0 && peer_has_credit(worker, now) &&
+           export_serve_one(router, export, now))
+        served = true;
+    return served;
+}
+
+/* What was served last comes last the next time, so that nothing is passed over for ever. */
+static void go_last(struct list *ring, struct list *node)
+{
+    list_remove(node);
+    list_append(ring, node);
+}
+
+/* By what the worker exports. */
+static void serve_exports(struct router *router, struct peer *worker, uint64_t now)
+{
     LIST_EACH(node, &worker->exports) {
-        struct export *export = CONTAINER_OF(node, struct export, of_worker);
-        bool served = false;
-        while (!export->draining && export->service->queued > 0 && peer_has_credit(worker, now) &&
-               export_serve_one(router, export, now))
-            served = true;
+        bool served = export_serve(router, CONTAINER_OF(node, struct export, of_worker), now);
         if (!peer_has_credit(worker, now)) {
-            if (served) { /* the other services of this worker go first next time */
-                list_remove(node);
-                list_append(&worker->exports, node);
-            }
+            if (served)
+                go_last(&worker->exports, node);
             return;
         }
     }
+}
+
+/* By what waits. */
+static void serve_waiting(struct router *router, struct peer *worker, uint64_t now)
+{
+    struct list *waiting = &router->backlog.waiting;
+    LIST_EACH(node, waiting) {
+        struct service *service = CONTAINER_OF(node, struct service, waiting);
+        struct export *export = registry_find_export(worker, service);
+        bool served = export != NULL && export_serve(router, export, now);
+        if (!peer_has_credit(worker, now)) {
+            if (served && service->queued > 0)
+                go_last(waiting, node);
+            return;
+        }
+    }
+}
+
+/* Walks the shorter of the two lists: a worker may export thousands of services, and thousands may
+ * have calls that wait. */
+void router_serve(struct router *router, struct peer *worker, uint64_t now)
+{
+    if (router->backlog.waiting_count == 0 || !peer_has_credit(worker, now))
+        return;
+    if (router->backlog.waiting_count < worker->export_count)
+        serve_waiting(router, worker, now);
+    else
+        serve_exports(router, worker, now);
 }

@@ -322,6 +322,31 @@ static void what_a_worker_says_of_its_own_calls_ends_this_one_and_nothing_else(v
     assert_int_equal(rig.counters.outcome_no_service + rig.counters.outcome_busy, 0);
 }
 
+/* Two of them have calls that wait, which is less than the worker exports; then all three. */
+static void services_of_one_worker_take_turns(void **state)
+{
+    static const char *const SERVICES[] = {"one", "two", "three"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(rig_export(&worker, SERVICES[i], GREETER), BUSBAR_OK);
+    for (size_t waiting = 2; waiting <= 3; waiting++) {
+        unsigned given[3] = {0};
+        rig_forget();
+        rig_call(&client, 1, "three", "hello"); /* takes the worker's one place */
+        for (uint64_t id = 10; id < 10 + 4 * waiting; id++)
+            rig_call(&client, id, SERVICES[(id - 10) / 4], "hello");
+        for (size_t i = 0; i < 2 * waiting; i++) {
+            rig_reply(&worker, rig_last(&worker, PACKET_CALL)->packet.id, "x");
+            const struct bytes name = rig_last(&worker, PACKET_CALL)->packet.service;
+            given[name.size == 5 ? 2 : name.data[0] == 't']++;
+        }
+        for (size_t i = 0; i < waiting; i++)
+            assert_int_equal(given[i], 2);
+        for (size_t i = 0; i <= 2 * waiting; i++)
+            rig_reply(&worker, rig_last(&worker, PACKET_CALL)->packet.id, "x");
+        assert_int_equal(rig.router.calls.count, 0);
+    }
+}
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
@@ -333,6 +358,7 @@ int main(void)
         TEST(the_least_loaded_worker_is_chosen),
         TEST(credit_bounds_what_a_worker_is_given),
         TEST(methods_belong_to_registrations),
+        TEST(services_of_one_worker_take_turns),
         TEST(a_queued_call_does_not_wait_behind_a_method_no_free_worker_offers),
         TEST(one_clients_flood_does_not_delay_a_light_caller),
         TEST(one_session_may_not_register_without_bound),
