@@ -118,6 +118,32 @@ static void a_worker_that_worked_through_the_restart_comes_back_too(void **state
     mdp_hear(client, MDP_REPLY, "after");
 }
 
+/* It is given to three in all, who may be of any version. */
+static void a_request_that_loses_its_workers_is_given_up_after_three(void **state)
+{
+    enum { WORKERS = 4, ATTEMPTS = 3 };
+    struct kit *kit = *state;
+    struct mdp_peer *workers[WORKERS];
+    start_broker(kit, "majordomo: {errors: true}\n");
+    struct mdp_peer *client = mdp_peer(kit, MDP_01, "deadly");
+    mdp_say(client, MDP_REQUEST, "poison");
+    for (int i = 0; i < WORKERS; i++) {
+        workers[i] = mdp_worker(kit, i % 2 ? MDP_01 : MDP_02, "deadly");
+        if (i == ATTEMPTS)
+            break;
+        mdp_hear(workers[i], MDP_WORK, "poison");
+        if (i == 0)
+            mdp_say(workers[i], MDP_DISCONNECT, "");
+        else
+            mdp_end(kit, &workers[i]);
+    }
+    struct mdp_frames frames;
+    assert_true(mdp_receive(client, &frames, kit_time(MDP_WAIT_MS)));
+    assert_int_equal(frames.count, 4);
+    assert_memory_equal(frames.at[3].data, "500 POISONED", 12);
+    mdp_check_serves(kit, workers[ATTEMPTS]);
+}
+
 /* Heartbeats ----------------------------------------------------------------------------------- */
 
 static void count_heartbeats(struct mdp_peer *worker)
@@ -272,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT_TEST(every_request_of_workers_killed_while_busy_is_answered),
+        KIT_TEST(a_request_that_loses_its_workers_is_given_up_after_three),
         KIT_TEST(workers_come_back_to_a_broker_that_was_killed),
         KIT_TEST(a_worker_that_worked_through_the_restart_comes_back_too),
         KIT_TEST(idle_and_busy_workers_get_a_heartbeat_each_interval),
