@@ -17,7 +17,7 @@ static void keep_frame(struct mdp_peer *peer, struct mdp_frames *frames, size_t 
     peer->received = realloc(peer->received, *used + size + 1);
     assert_non_null(peer->received);
     memcpy((uint8_t *)peer->received + *used, zmq_msg_data(part), size);
-    frames->at[frames->count++] = (struct bytes){NULL, size};
+    frames->at[frames->count++].size = size;
     *used += size;
 }
 
@@ -179,8 +179,10 @@ void mdp_echo(struct mdp_peer *worker)
 {
     struct mdp_frames frames, body = {0};
     struct mdp_words head;
-    if (!receive_other(worker, &frames, false, kit_time(MDP_WAIT_MS)))
+    if (!receive_other(worker, &frames, false, kit_time(MDP_WAIT_MS))) {
         fail_msg("%s: the worker is given nothing", mdp_name(worker->dialect));
+        return; /* which analysers want to be told */
+    }
     mdp_words_read(&head, worker, mdp_head(worker, MDP_WORK));
     for (size_t i = head.frames.count; i < frames.count; i++)
         body.at[body.count++] = frames.at[i];
