@@ -167,15 +167,24 @@ static void the_first_frame_names_the_method_if_the_file_does_not(void **state)
     kit->doing = NULL;
 }
 
+/* Whether the file names the method or the request does. */
 static void a_request_waits_for_a_native_worker_too(void **state)
 {
+    static const struct {
+        const char *service;
+        const char *request;
+    } cases[] = {{"named", "early"}, {"unnamed", "echo early"}};
     struct kit *kit = *state;
-    start_broker(kit, "services: {later: {majordomo: {method: echo}}}\n");
-    struct mdp_peer *client = mdp_peer(kit, MDP_01, "later");
-    mdp_say(client, MDP_REQUEST, "early");
-    mdp_hear_nothing(client, 50);
-    start_native_worker(kit, "later");
-    mdp_hear(client, MDP_REPLY, "early");
+    start_broker(kit, "services: {named: {majordomo: {method: echo}}}\n");
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct mdp_peer *client = mdp_peer(kit, MDP_01, cases[i].service);
+        kit->doing = cases[i].service;
+        mdp_say(client, MDP_REQUEST, cases[i].request);
+        mdp_hear_nothing(client, 50);
+        start_native_worker(kit, cases[i].service);
+        mdp_hear(client, MDP_REPLY, "early");
+    }
+    kit->doing = NULL;
 }
 
 /* A service of both kinds: whom a call can be given to. */
