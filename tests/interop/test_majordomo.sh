@@ -13,6 +13,7 @@ majordomo: {heartbeat: {interval: 500ms, liveness: 10}}
 services:
   native: {majordomo: {method: upper}}
   python: {majordomo: {method: upper}}
+  words_perl: {majordomo: {method_frame: true}}
 YAML
 beat=(--heartbeat 0.5 --liveness 4 --reconnect 0.2)
 
@@ -96,6 +97,7 @@ start python02 python_worker --mdp 0.2 python02 upper
 start perl01 perl_worker perl01 upper
 start native "$BUSBAR_BUILD/busbar" serve --method upper native -- tr a-z A-Z
 start python $python tests/interop/worker.py
+start plain "$BUSBAR_BUILD/busbar" serve --method upper plain -- tr a-z A-Z
 declare -A processes
 start words01 python_worker --mdp 0.1 words01 words
 processes[words01]=$started
@@ -107,7 +109,7 @@ start sleepy_python python_worker --mdp 0.2 sleepy sleep
 processes[sleepy_python]=$started
 start sleepy_perl perl_worker sleepy sleep
 processes[sleepy_perl]=$started
-for service in "${services[@]}" words01 parts02 words_perl; do
+for service in "${services[@]}" plain words01 parts02 words_perl; do
     check "busbar services lists the worker of $service" wait_for has_workers "$service" 1
 done
 check "and workers of two languages and versions of one service" wait_for has_workers sleepy 2
@@ -127,11 +129,17 @@ done
 
 for client in "${majordomo_names[@]}"; do
     kind=REPLY
-    [ "$client" != 'Python 0.2' ] || kind=FINAL
+    hello='REPLY HELLO'
+    if [ "$client" = 'Python 0.2' ]; then
+        kind=FINAL
+        hello=$'PARTIAL HELLO\nFINAL ' # `busbar serve` sends output in parts to those that take them
+    fi
     for service in words01 words_perl; do
         check "$client client: several frames to $service and back" \
             prints "$kind one two three four" show "$client" $service 'one two' 'three' ' four'
     done
+    check "$client client: the first frame names the method, if the broker's file does not" \
+        prints "$hello" show "$client" plain upper hello
     for service in perl01 native; do
         check "$client client: mmi.service of $service is 200" \
             prints "$kind 200" show "$client" mmi.service $service
@@ -152,9 +160,13 @@ check "busbar gets PARTIALs as parts" \
 # A list of byte strings in MessagePack.
 printf '\x93\xc4\x03one\xc4\x03two\xc4\x05three' >"$scratch/list"
 in_one_list() {
-    busbar call parts02 run --body "$scratch/words" | cmp - "$scratch/list"
+    busbar call "$1" three --body "$2" | cmp - "$scratch/list"
 }
-check "or, if it takes none, all in one list" in_one_list
+check "or, if it takes none, all in one list" in_one_list parts02 "$scratch/words"
+printf 'one two' >"$scratch/two_words"
+printf '\x93\xc4\x05three\xc4\x03one\xc4\x03two' >"$scratch/list"
+check "a worker gets the method as a frame, if the broker's file says so" \
+    in_one_list words_perl "$scratch/two_words"
 check "200 requests at once of a 0.1 client" pipeline --mdp 0.1 perl01
 check "200 requests at once of a 0.2 client" pipeline --mdp 0.2 python01
 
@@ -188,7 +200,18 @@ for service in "${majordomo_services[@]}"; do
     check "and is called" upper 'Python 0.1' "$service" small
 done
 
+declare -A before
+count_disconnects() {
+    for service in "${majordomo_services[@]}"; do
+        before[$service]=$(grep -c disconnected "$scratch/$service")
+    done
+}
+one_more_disconnect() {
+    wait_line disconnected "$1" $((before[$1] + 1))
+}
+
 # On the same port, with workers that have not noticed: they are told by the broker.
+count_disconnects
 kill -KILL "$broker"
 wait "$broker" 2>/dev/null
 start_broker "$BUSBAR_BROKER" --config "$scratch/broker.yaml"
@@ -198,18 +221,14 @@ for w in "${!services[@]}"; do
     check "and a client calls it there" upper "${names[w]}" "${services[w]}" small
 done
 for service in "${majordomo_services[@]}"; do
-    check "$service was told by DISCONNECT" wait_line disconnected "$service"
+    check "$service was told by DISCONNECT" one_more_disconnect "$service"
 done
 
-declare -A before
-for service in "${majordomo_services[@]}"; do
-    before[$service]=$(grep -c disconnected "$scratch/$service")
-done
+count_disconnects
 kill -TERM "$broker"
 check "the broker ends in order" wait "$broker"
 for service in "${majordomo_services[@]}"; do
-    check "$service got a DISCONNECT from the broker that ends" \
-        wait_line disconnected "$service" $((before[$service] + 1))
+    check "$service got a DISCONNECT from the broker that ends" one_more_disconnect "$service"
 done
 check "without a broker a client says so in time" \
     fails_with 'no answer' $python tests/interop/mdp_client.py --timeout 0.2 python01 hello
