@@ -1,7 +1,8 @@
 # A Majordomo client, written from 7/MDP (version 0.1) alone: sends requests and writes the replies.
 #
-# mdp_client.pl [OPTION…] SERVICE [FRAME…]: the frames are the body, without any it is stdin. The frames
-# of replies are written as they are, or with --show as a line for each. Exit code 1: no answer in time.
+# mdp_client.pl [OPTION…] SERVICE [FRAME…]: the frames are the body, without any it is stdin. The
+# frames of replies are written as they are, or with --show as a line for each. Exit code 1: no
+# answer in time.
 use strict;
 use warnings;
 use Getopt::Long;

@@ -1,8 +1,8 @@
 """A Majordomo client: sends requests to a service and writes what comes back.
 
 mdp_client.py [OPTION…] SERVICE [FRAME…]: the frames are the body, `{}` in them the number of the
-request; without any the body is stdin. The frames of replies are written as they are, or with --show
-as a line for each message. Exit code 1: no answer in time.
+request; without any the body is stdin. The frames of replies are written as they are, or with
+--show as a line for each message. Exit code 1: no answer in time.
 """
 import argparse
 import sys
@@ -18,7 +18,7 @@ class NoAnswer(Exception):
 
 
 class Client:
-    """A REQ with 0.1, which asks again when no answer comes; a DEALER with 0.2 and for pipelines."""
+    """A REQ with 0.1, a DEALER with 0.2 and for pipelines. It asks again if no answer comes."""
 
     def __init__(self, context, wanted):
         self.context = context

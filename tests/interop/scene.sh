@@ -1,5 +1,5 @@
-# For the tests of peers in other languages: a broker and its peers, each a process, with their output
-# in files. To be read after tests/kit/shell.sh.
+# For the tests of peers in other languages: a broker and its peers, each a process, with their
+# output in files. To be read after tests/kit/shell.sh.
 # shellcheck shell=bash disable=SC2034,SC2154  # what is set here or used is others'
 
 export PYTHONDONTWRITEBYTECODE=1

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Majordomo clients and workers in Python and in Perl, written from the RFCs alone, and native ones in C
-# and in Python: each a process, all on one bus, each calling each.
+# Majordomo clients and workers in Python and in Perl, written from the RFCs alone, and native ones in
+# C and in Python: each a process, all on one bus, each calling each.
 . tests/kit/shell.sh
 . tests/interop/scene.sh
 
@@ -132,7 +132,7 @@ for client in "${majordomo_names[@]}"; do
     hello='REPLY HELLO'
     if [ "$client" = 'Python 0.2' ]; then
         kind=FINAL
-        hello=$'PARTIAL HELLO\nFINAL ' # `busbar serve` sends output in parts to those that take them
+        hello=$'PARTIAL HELLO\nFINAL ' # `busbar serve` gives parts to those that take them
     fi
     for service in words01 words_perl; do
         check "$client client: several frames to $service and back" \
