@@ -48,6 +48,14 @@ missing_by_probe() {
     echo "$1" | while read -r package check; do
         case $check in
         !*) command -v "${check#!}" >/dev/null 2>&1 || echo "$package (command ${check#!})" ;;
+        python:*)
+            /usr/bin/python3 -c "import ${check#python:}" 2>/dev/null ||
+                echo "$package (Python module ${check#python:})"
+            ;;
+        perl:*)
+            /usr/bin/perl -e "require ${check#perl:}" 2>/dev/null ||
+                echo "$package (Perl module ${check#perl:})"
+            ;;
         *)
             for module in $(echo "$check" | tr '|' ' '); do
                 pkg-config --exists "$module" 2>/dev/null && continue 2

@@ -1,87 +1,29 @@
 #!/bin/bash
 # A client and a worker in Python, written from docs/protocol.md alone, on a bus with the C programs.
 . tests/kit/shell.sh
+. tests/interop/scene.sh
 
-export PYTHONDONTWRITEBYTECODE=1
-python=/usr/bin/python3
-if ! $python -c 'import msgpack, zmq' 2>/dev/null; then
-    echo "skipped - python3-zmq or python3-msgpack is not installed"
-    exit 0
-fi
-
-pids=()
-clean_up() {
-    [ ${#pids[@]} -eq 0 ] || kill -KILL "${pids[@]}" 2>/dev/null
-    wait 2>/dev/null
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-
-# start NAME COMMAND…: in the background, its output in $scratch/NAME; sets started.
-start() {
-    local name=$1
-    shift
-    : >"$scratch/$name"
-    "$@" >>"$scratch/$name" 2>&1 &
-    started=$!
-    pids+=("$started")
-}
-
-# wait_for PATTERN FILE [TIMES]: until so many lines have it, at most 10 s.
-wait_for() {
-    for ((i = 0; i < 500; i++)); do
-        [ "$(grep -c "$1" "$scratch/$2")" -lt "${3:-1}" ] || return 0
-        sleep 0.02
-    done
-    cat "$scratch/$2"
-    return 1
-}
-
-start_broker() {
-    start broker "$BUSBAR_BUILD/busbard" --bind "$1"
-    broker=$started
-    wait_for broker_ready broker || exit 1
-}
+needs python3-zmq $python -c 'import zmq'
+needs python3-msgpack $python -c 'import msgpack'
 
 client() {
     $python tests/interop/client.py "$@"
-}
-
-busbar() {
-    "$BUSBAR_BUILD/busbar" "$@"
-}
-
-# fails_with TEXT COMMAND…: the command fails, and says this.
-fails_with() {
-    local text=$1
-    shift
-    ! "$@" >"$scratch/said" 2>&1 </dev/null && grep -F "$text" "$scratch/said" && return 0
-    cat "$scratch/said"
-    return 1
 }
 
 echoes() {
     client echo run <"$1" | cmp - "$1"
 }
 
-prints() {
-    local text=$1
-    shift
-    "$@" >"$scratch/said" 2>&1 </dev/null
-    cat "$scratch/said"
-    [ "$(cat "$scratch/said")" = "$text" ]
-}
-
 start_broker 'tcp://127.0.0.1:*'
-BUSBAR_BROKER=$(sed -n 's/.*broker_ready endpoint=//p' "$scratch/broker")
+BUSBAR_BROKER=$(endpoint_of_broker)
 export BUSBAR_BROKER
 start echo "$BUSBAR_BUILD/busbar" serve echo -- cat
 start slow "$BUSBAR_BUILD/busbar" serve slow -- sleep 5
 start worker $python tests/interop/worker.py
 worker=$started
-check "the Python worker is registered" wait_for registered worker
-check "busbar serve is registered" wait_for serving echo
-check "so is the slow one" wait_for serving slow
+check "the Python worker is registered" wait_line registered worker
+check "busbar serve is registered" wait_line serving echo
+check "so is the slow one" wait_line serving slow
 
 printf 'Hello' >"$scratch/small"
 head -c 3000000 /dev/urandom >"$scratch/large"
@@ -118,7 +60,7 @@ wait "$broker" 2>/dev/null
 check "without a broker the Python client says so in time" \
     fails_with 'BROKER_LOST (not executed)' client --timeout 300 echo run
 start_broker "$BUSBAR_BROKER"
-check "the Python worker registers with the next broker" wait_for registered worker 2
+check "the Python worker registers with the next broker" wait_line registered worker 2
 check "and is called there" prints 5 busbar call python add 2 3
 
 busbar call python nap 0.7 >"$scratch/nap" 2>&1 &
