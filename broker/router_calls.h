@@ -37,6 +37,11 @@ bool call_begin_waiting(struct router *router, struct call *call);
 /* Does nobody offer its method, and may it wait until somebody does? */
 bool call_may_wait(const struct router *router, const struct call *call, uint64_t now);
 
+/* Calls of the service that nobody offers by name wait: whoever is free and takes such calls is given
+ * them, but for `except`. For when they became anybody's after those workers were looked at last. */
+void router_serve_rest(struct router *router, struct service *service, const struct peer *except,
+                       uint64_t now);
+
 /* router_end.c: the one place where an outcome is sent ------------------------------------------- */
 
 /* To a peer; what is for clients of oneway calls goes nowhere. */

@@ -252,10 +252,13 @@ void call_place_again(struct router *router, struct call *call, const struct pee
     }
     call->queued_at = now;
     call->stall = 0;
-    if (!backlog_add_first(&router->backlog, call))
+    if (!backlog_add_first(&router->backlog, call)) {
         call_refuse_busy(router, call);
-    else
-        call_arm(router, call);
+        return;
+    }
+    call_arm(router, call);
+    if (!method_is_served(call->method)) /* without a name it is anybody's now */
+        router_serve_rest(router, call->method->service, except, now);
 }
 
 bool call_may_wait(const struct router *router, const struct call *call, uint64_t now)
@@ -331,5 +334,20 @@ void router_serve(struct router *router, struct peer *worker, uint64_t now)
             }
             return;
         }
+    }
+}
+
+/* Without a record of the empty name nobody is given anything but what he offers by name. */
+void router_serve_rest(struct router *router, struct service *service, const struct peer *except,
+                       uint64_t now)
+{
+    if (service->whole == NULL)
+        return;
+    LIST_EACH(node, &service->exports) {
+        struct peer *worker = CONTAINER_OF(node, struct export, of_service)->worker;
+        if (service->queued == 0)
+            return;
+        if (worker != except)
+            router_serve(router, worker, now);
     }
 }
