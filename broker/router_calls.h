@@ -21,7 +21,7 @@ struct outcome {
     uint32_t retry_after; /* ms; 0 for no advice */
 };
 
-/* router_place.c: from a packet or a queue to a worker, or into a queue ------------------------- */
+/* router_place.c: from a packet to a worker, or into a queue ------------------------------------- */
 
 /* Gives a new call to a worker, or queues it. False if there is no room: it is still in no list. */
 bool call_place(struct router *router, struct call *call, const struct packet *packet,
@@ -36,6 +36,17 @@ bool call_begin_waiting(struct router *router, struct call *call);
 
 /* Does nobody offer its method, and may it wait until somebody does? */
 bool call_may_wait(const struct router *router, const struct call *call, uint64_t now);
+
+/* Gives a kept call to a worker and lets go of the bytes unless it may be repeated. */
+void call_dispatch_kept(struct router *router, struct call *call, const struct provider *provider,
+                        uint64_t now);
+
+/* router_serve.c: from a queue to a worker; router_serve is there too ----------------------------- */
+
+/* Calls of the service that nobody offers by name wait: whoever is free and takes such calls is given
+ * them, but for `except`. For when they became anybody's after those workers were looked at last. */
+void router_serve_rest(struct router *router, struct service *service, const struct peer *except,
+                       uint64_t now);
 
 /* router_end.c: the one place where an outcome is sent ------------------------------------------- */
 

@@ -80,6 +80,7 @@ void router_remove_export(struct router *router, struct export *export, uint64_t
 {
     registry_withdraw(export);
     export_drop_queued(router, export, now);
+    router_serve_rest(router, export->service, NULL, now);
     export_destroy(&router->registry, &export);
 }
 

@@ -150,6 +150,69 @@ static void with_the_last_one_go_the_calls_that_waited_for_it(void **state)
     assert_int_equal(rig.router.registry.services.count, 0);
 }
 
+static void withdraw(struct peer *exporter)
+{
+    const char *reason;
+    assert_int_equal(router_deregister(&rig.router, exporter, bytes_of_text("echo"), &reason),
+                     BUSBAR_OK);
+}
+
+static void what_the_last_that_offered_it_leaves_goes_to_one_that_is_free(void **state)
+{
+    (void)state;
+    export_whole(&worker);
+    assert_int_equal(rig_export(&second, "echo", HELLO), BUSBAR_OK);
+    rig_call(&other, 1, "echo", "hello");
+    rig_call(&other, 2, "echo", "hello");
+    expect_given(&second, 1, "hello");
+    assert_int_equal(rig_count(&worker, PACKET_CALL), 0);
+    withdraw(&second);
+    expect_given(&worker, 1, "hello");
+    answer(&second);
+    answer(&worker);
+    assert_int_equal(rig_count(&other, PACKET_REPLY), 2);
+}
+
+static void calls_without_a_method_that_it_leaves_go_to_one_that_is_free(void **state)
+{
+    (void)state;
+    export_whole(&worker);
+    assert_int_equal(rig_export(&second, "echo", HELLO), BUSBAR_OK);
+    call_waiting(&client, 1, "");
+    call_waiting(&client, 2, "");
+    expect_given(&worker, 1, "");
+    assert_int_equal(rig_count(&second, PACKET_CALL), 0);
+    withdraw(&worker); /* and has one still */
+    expect_given(&second, 1, "");
+    answer(&second);
+    rig_lose(&worker);
+    expect_given(&second, 2, "");
+    answer(&second);
+    assert_int_equal(rig_count(&client, PACKET_REPLY), 2);
+    assert_int_equal(rig.router.waiting, 0);
+}
+
+static void a_call_without_a_method_is_not_given_back_to_one_that_returned_it(void **state)
+{
+    struct peer *first = &worker;
+    struct peer *next = &second;
+    (void)state;
+    call_waiting(&client, 1, "");
+    call_waiting(&client, 2, "");
+    assert_int_equal(rig_export(first, "echo", HELLO), BUSBAR_OK);
+    router_credit(&rig.router, first, 2, rig.now);
+    expect_given(first, 2, "");
+    rig_return(first, rig_last(first, PACKET_CALL));
+    assert_int_equal(rig_count(first, PACKET_CALL), 2);
+    assert_int_equal(rig.router.waiting, 1);
+    assert_int_equal(rig_export(next, "echo", HELLO), BUSBAR_OK);
+    expect_given(next, 1, "");
+    rig_return(next, rig_last(next, PACKET_CALL));
+    expect_given(first, 3, "");
+    rig_lose(first);
+    rig_expect_error(&client, BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED);
+}
+
 static void one_that_is_drained_gets_none_and_leaves_no_record_of_what_was_asked(void **state)
 {
     struct router_drained drained;
@@ -199,6 +262,9 @@ int main(void)
         TEST(a_call_without_a_method_may_go_to_one_that_finds_it_in_the_body),
         TEST(a_lost_worker_leaves_its_call_to_the_next),
         TEST(with_the_last_one_go_the_calls_that_waited_for_it),
+        TEST(what_the_last_that_offered_it_leaves_goes_to_one_that_is_free),
+        TEST(calls_without_a_method_that_it_leaves_go_to_one_that_is_free),
+        TEST(a_call_without_a_method_is_not_given_back_to_one_that_returned_it),
         TEST(one_that_is_drained_gets_none_and_leaves_no_record_of_what_was_asked),
         TEST(only_names_of_other_protocols_are_beyond_the_grammar),
     };
