@@ -94,6 +94,17 @@ void mdp_body_fini(struct mdp_body *body)
     blob_unref(&body->rest);
 }
 
+bool mdp_is_reserved(struct bytes name)
+{
+    static const char *const PREFIXES[] = {"bus.", "mmi."};
+    for (size_t i = 0; i < ARRAY_SIZE(PREFIXES); i++) {
+        if (name.size >= strlen(PREFIXES[i]) &&
+            memcmp(name.data, PREFIXES[i], strlen(PREFIXES[i])) == 0)
+            return true;
+    }
+    return name.size == 3 && memcmp(name.data, "bus", 3) == 0;
+}
+
 /* Sessions ------------------------------------------------------------------------------------ */
 
 void majordomo_receive(struct broker *broker, const struct dialect *dialect)

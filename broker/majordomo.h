@@ -134,6 +134,9 @@ void mdp_body_fini(struct mdp_body *body);
 /* Could the peer that sends this speak D1 as well as D4? */
 bool mdp_is_ambiguous(const struct broker *broker, const struct mdp_form *form); /* dialect.c */
 
+/* A name of the broker's own: `bus`, `bus.*` and `mmi.*`. Those of `titanic` are for whoever serves. */
+bool mdp_is_reserved(struct bytes name);
+
 /* broker/majordomo_client.c */
 void mdp_client_receive(struct mdp_arrival *arrival);
 bool mdp_client_put(struct broker *broker, struct session *session, const struct packet *packet,
@@ -150,6 +153,8 @@ void mdp_dismiss(struct broker *broker, struct session *session, const char *rea
 /* broker/majordomo_parts.c: a PARTIAL or, if it is the last of a result, a FINAL or REPLY. */
 void mdp_result(struct broker *broker, struct session *session, const struct mdp_body *body,
                 bool is_last);
+/* One of more frames than a body may have. */
+void mdp_result_too_large(struct broker *broker, struct session *session, bool is_last);
 /* Sends what waited, as far as its client takes it by now. */
 void mdp_parts_resume(struct broker *broker, struct session *session);
 void mdp_parts_drop(struct majordomo *majordomo);

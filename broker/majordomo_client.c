@@ -72,10 +72,12 @@ static bool needs_method(const struct service *service)
            (service->whole == NULL || service->whole->provider_count == 0);
 }
 
-static struct bytes wishes_of(const struct mdp_arrival *arrival, uint8_t *space)
+/* Nobody will ever come to serve a name of the broker's. */
+static struct bytes wishes_of(const struct mdp_arrival *arrival, struct bytes name, uint8_t *space)
 {
     struct metadata_writer writer = {.data = space, .capacity = WISHES_SIZE};
-    metadata_put_number(&writer, METADATA_WAIT, 4, arrival->broker->settings.majordomo.wait);
+    uint32_t wait = arrival->broker->settings.majordomo.wait;
+    metadata_put_number(&writer, METADATA_WAIT, 4, mdp_is_reserved(name) ? 0 : wait);
     if (arrival->form->client_partial != 0)
         metadata_put_number(&writer, METADATA_WINDOW, 4, PACKET_WINDOW_MAX);
     return metadata_written(&writer);
@@ -122,7 +124,7 @@ static void call(struct mdp_arrival *arrival, struct mdp_request *request, struc
                             .timeout = broker->settings.majordomo.timeout,
                             .encoding = body->encoding,
                             .service = name,
-                            .metadata = wishes_of(arrival, wishes),
+                            .metadata = wishes_of(arrival, name, wishes),
                             .body = body->bytes};
     if (rule != NULL && rule->method != NULL && rule->method[0] != '\0') {
         packet.method = bytes_of_text(rule->method);

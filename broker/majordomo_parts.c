@@ -29,9 +29,9 @@ static void finish(struct broker *broker, struct session *session, const struct 
 
 static void finish_too_large(struct broker *broker, struct session *session)
 {
-    struct packet packet = part_packet(session->majordomo, PACKET_ERROR,
-                                       bytes_of_text("its parts are more than the broker keeps"),
-                                       PACKET_RAW);
+    struct packet packet = part_packet(
+        session->majordomo, PACKET_ERROR,
+        bytes_of_text("its frames or parts are more than the broker takes"), PACKET_RAW);
     packet.status = BUSBAR_RESULT_TOO_LARGE;
     finish(broker, session, &packet, NULL);
 }
@@ -178,6 +178,14 @@ static void result_end(struct broker *broker, struct session *session, const str
         majordomo->is_answered = true; /* it waits for the others */
     else
         finish_merged(broker, session);
+}
+
+void mdp_result_too_large(struct broker *broker, struct session *session, bool is_last)
+{
+    session->majordomo->overflow = true;
+    mdp_parts_drop(session->majordomo);
+    if (is_last)
+        finish_too_large(broker, session);
 }
 
 void mdp_result(struct broker *broker, struct session *session, const struct mdp_body *body,

@@ -181,18 +181,6 @@ static enum busbar_status serve(struct mdp_arrival *arrival, struct bytes name, 
     return router_register(&broker->router, &session->peer, name, &registration, reason);
 }
 
-/* The broker's own names; those of `titanic` are for whoever serves them. */
-static bool is_reserved(struct bytes name)
-{
-    static const char *const PREFIXES[] = {"bus.", "mmi."};
-    for (size_t i = 0; i < ARRAY_SIZE(PREFIXES); i++) {
-        if (name.size >= strlen(PREFIXES[i]) &&
-            memcmp(name.data, PREFIXES[i], strlen(PREFIXES[i])) == 0)
-            return true;
-    }
-    return name.size == 3 && memcmp(name.data, "bus", 3) == 0;
-}
-
 static const char *ready_refusal(struct mdp_arrival *arrival, struct bytes *name)
 {
     if (!mdp_take(arrival, name))
@@ -201,7 +189,7 @@ static const char *ready_refusal(struct mdp_arrival *arrival, struct bytes *name
         return "READY with more than a service";
     if (!name_is_majordomo((const char *)name->data, name->size))
         return "READY for a name that is none";
-    return is_reserved(*name) ? "READY for a name of the broker's" : NULL;
+    return mdp_is_reserved(*name) ? "READY for a name of the broker's" : NULL;
 }
 
 static void on_ready(struct mdp_arrival *arrival)
@@ -257,13 +245,14 @@ static void on_result(struct mdp_arrival *arrival, bool is_last)
     struct bytes address;
     struct bytes delimiter;
     struct mdp_body body;
-    if (!mdp_take(arrival, &address) || !mdp_take(arrival, &delimiter) || delimiter.size != 0 ||
-        broker->message.count - arrival->at > FRAMES_MAX) {
+    if (!mdp_take(arrival, &address) || !mdp_take(arrival, &delimiter) || delimiter.size != 0) {
         mdp_refuse(arrival, "a result without its frames");
         mdp_dismiss(broker, session, "it sent a result without its frames");
     } else if (!is_its_call(session->majordomo, address)) {
         broker->counters.late_replies++;
         mdp_dismiss(broker, session, "it sent a result of a request that it does not have");
+    } else if (broker->message.count - arrival->at > FRAMES_MAX) {
+        mdp_result_too_large(broker, session, is_last);
     } else {
         if (mdp_body_take(arrival, &body))
             mdp_result(broker, session, &body, is_last);

@@ -198,8 +198,9 @@ static struct method *router_method(struct router *router, const struct arriving
         return method;
     if (method != NULL) {
         object(router, arriving, BUSBAR_DRAINING, &router->counters->outcome_draining,
-               "all workers that offer '%.*s.%.*s' are drained", (int)service.size,
-               (const char *)service.data, (int)name.size, (const char *)name.data);
+               "all workers that offer '%.*s%s%.*s' are drained", (int)service.size,
+               (const char *)service.data, name.size == 0 ? "" : ".", (int)name.size,
+               (const char *)name.data);
         method_ref(method); /* one that was made just now goes again */
         method_unref(&router->registry, method);
         return NULL;

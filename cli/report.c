@@ -93,8 +93,10 @@ int report_no_memory(void)
 
 int report_output(void)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    bool failed_before = ferror(stdout) != 0; /* then errno may be of something that came later */
+    if (fflush(stdout) == 0 && !failed_before)
         return EXIT_CLASS_SUCCESS;
-    report("cannot write the result: %s", strerror(errno));
+    report("cannot write the result%s%s", failed_before ? "" : ": ",
+           failed_before ? "" : strerror(errno));
     return EXIT_CLASS_INTERNAL;
 }

@@ -52,7 +52,7 @@ struct majordomo_row {
         ROW(dialect, when, head " mmi.service", answer), ROW(dialect, when, head " mmi.", answer), \
         ROW(dialect, when, head " bus", answer), ROW(dialect, when, head " bus.x", answer),        \
         ROW(dialect, when, head " name more", answer)
-/* Replies (or parts of them) that are for nothing, and such that lack frames or have too many. */
+/* Replies (or parts of them) that are for nothing, and such that lack frames. */
 #define REPLIES(dialect, head, answer)                                                             \
     ROW(dialect, FRESH, head, answer), ROW(dialect, FRESH, head " @ - body", answer),              \
         ROW(dialect, IDLE, head, answer), ROW(dialect, IDLE, head " @", answer),                   \
@@ -64,7 +64,6 @@ struct majordomo_row {
         ROW(dialect, BUSY, head " x00 - body", answer),                                            \
         ROW(dialect, BUSY, head " xffffffffffffffff - body", answer),                              \
         ROW(dialect, BUSY, head " x000000000000000000 - body", answer),                            \
-        ROW(dialect, BUSY, head " @ - +1025", answer),                                             \
         ROW(dialect, DONE, head " @ - body", answer),                                              \
         ROW(dialect, FORGER, head " @ - forged", answer)
 /* Commands that are none, or not a worker's. */

@@ -231,16 +231,21 @@ static void all_names_that_are_some_can_be_served(void **state)
 }
 
 /* The result fails, and not the worker: its client is told, or not, and the next one is served. */
+/* Too many bytes, or too many frames: its worker keeps its place. */
 static void a_result_over_the_limit_reaches_nobody(void **state)
 {
+    static const char *const results[] = {"*40000 *40000", "+1025"};
     struct kit *kit = *state;
     start_broker(kit, "");
-    for (enum mdp_dialect dialect = MDP_01; dialect <= MDP_02; dialect++) {
+    for (unsigned i = 0; i < 4; i++) {
+        enum mdp_dialect dialect = i % 2 == 0 ? MDP_01 : MDP_02;
         struct mdp_peer *worker = mdp_worker(kit, dialect, "large");
         struct mdp_peer *client = mdp_peer(kit, dialect, "large");
         mdp_say(client, MDP_REQUEST, "how much?");
         mdp_hear(worker, MDP_WORK, "how much?");
-        mdp_say(worker, MDP_FINAL, "*40000 *40000");
+        if (dialect == MDP_02)
+            mdp_say(worker, MDP_PARTIAL, results[i / 2]);
+        mdp_say(worker, MDP_FINAL, results[i / 2]);
         mdp_check_serves(kit, worker);
         mdp_say(client, MDP_REQUEST, "and now?");
         mdp_echo(worker);

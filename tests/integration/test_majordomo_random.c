@@ -29,6 +29,10 @@ static const char *const heads[] = {
     "- MDPW02 x05",     "- MDPW02 x03 @ -",  "MDPC02 x01 named",  "- MDPC01 named",
 };
 
+/* And how any does that is not native. */
+static const char *const starts[] = {"-",      "- -",    "- MDPC03", "MDPC01",
+                                     "MDPW01", "MDPC03", "MDPW02"};
+
 static unsigned long long state;
 
 static size_t random_below(size_t count)
@@ -48,7 +52,8 @@ static void say_something(struct mdp_peer *peer)
         size = (size_t)snprintf(text, sizeof text, "%s",
                                 heads[random_below(sizeof heads / sizeof heads[0])]);
     else
-        count++;
+        size = (size_t)snprintf(text, sizeof text, "%s",
+                                starts[random_below(sizeof starts / sizeof starts[0])]);
     for (size_t i = 0; i < count; i++)
         size += (size_t)snprintf(text + size, sizeof text - size, "%s%s", size == 0 ? "" : " ",
                                  words[random_below(sizeof words / sizeof words[0])]);
@@ -60,6 +65,9 @@ static void listen_for_requests(struct mdp_peer *peer)
 {
     struct mdp_frames frames;
     while (mdp_receive(peer, &frames, 0)) {
+        struct bytes first = frames.at[frames.count > 1 && frames.at[0].size == 0];
+        assert_true(first.size == 6 &&
+                    memcmp(first.data, "MDP", 3) == 0); /* never another dialect */
         for (size_t i = 0; i < frames.count; i++) {
             if (frames.at[i].size == MDP_TOKEN_SIZE && i > 1)
                 memcpy(peer->token, frames.at[i].data, MDP_TOKEN_SIZE);
