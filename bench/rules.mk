@@ -42,6 +42,6 @@ $(GUARDS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,bench/guard/main.c) \
 	$(QUIET)$(call link,$(LIBRARY_LIBS))
 
 .PHONY: bench-guard
-bench-guard: $(if $(SANITIZE),,$(GUARDS)) ## instructions per call beside the committed ones; UPDATE=1 commits
+bench-guard: $(if $(SANITIZE),,$(GUARDS)) ## instructions per call beside the committed figures; UPDATE=1 writes those
 	@BUSBAR_BUILD=$(abspath $(BUILD)) CC='$(CC)' SANITIZE=$(SANITIZE) UPDATE=$(UPDATE) \
 		FLAGS=$(call quote,$(strip $(CFLAGS) $(CPPFLAGS))) bench/guard/run.sh

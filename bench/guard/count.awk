@@ -7,8 +7,8 @@
     sub(/.*\//, "", object)
     is_ours = object == program || object ~ /^libc[.-]/
 }
-/^calls=/ { is_inclusive = 1; next } # the line after it is the cost of the call, counted elsewhere
-/^[0-9]/ && NF == 2 {
+/^calls=/ { is_inclusive = 1; next } # the line after it is what the callee took, counted there
+/^[0-9]+ [0-9]+$/ {
     if (is_ours && !is_inclusive)
         sum += $2
     is_inclusive = 0

@@ -36,7 +36,12 @@ struct path {
 extern const struct path paths[];
 
 /* Ends the program if what was counted was not what should have been. */
-void guard_expect(bool holds, const char *sentence);
+_Noreturn void guard_fail(const char *sentence);
+static inline void guard_expect(bool holds, const char *sentence)
+{
+    if (!holds)
+        guard_fail(sentence);
+}
 
 /* The bytes of every request and result. */
 extern const uint8_t guard_body[GUARD_BODY_SIZE];

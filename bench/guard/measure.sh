@@ -14,14 +14,15 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # The C library copies by what the processor can do: here as any of this kind can.
-export GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-ERMS,-FSRM
+export GLIBC_TUNABLES=glibc.cpu.hwcaps=-SSSE3,-SSE4_2,-AVX_Fast_Unaligned_Load,-AVX2
+GLIBC_TUNABLES+=,-AVX512F,-AVX512VL,-ERMS,-FSRM
 export LD_BIND_NOW=1
 
 # PROGRAM PATH ROUNDS
 instructions() {
     timeout "$life" valgrind --tool=callgrind --collect-atstart=no --toggle-collect='counted_*' \
         --compress-strings=no --compress-pos=no --callgrind-out-file="$scratch/profile" \
-        "$1" "$2" "$3" >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; return 1; }
+        "$1" "$2" "$3" </dev/null >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; return 1; }
     awk -v program="${1##*/}" -f bench/guard/count.awk "$scratch/profile"
 }
 
