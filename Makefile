@@ -256,7 +256,7 @@ INTEGRATION_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/integration/test
 KIT := $(wildcard tests/kit/*.c)
 # What does not depend on how it was compiled is tested in the plain build alone.
 SHELL_TESTS := $(wildcard $(if $(SANITIZE),tests/sanitizers/test_*.sh,$(patsubst %,tests/%/test_*.sh,\
-	structure packaging interop mutants)) tests/integration/test_*.sh)
+	structure packaging interop mutants guard)) tests/integration/test_*.sh)
 
 # Beside the tests, where what embeds a broker looks for its library first.
 BROKER_BESIDE := $(BUILD)/tests/unit/$(notdir $(BROKER)).so.$(SOVERSION)
@@ -352,7 +352,7 @@ soak: all $(BENCHES) $(SOAKS) $(FAULT_TESTS) $(SIMULATION) ## the promised bound
 # Form -------------------------------------------------------------------------------------------
 
 C_FILES = $(filter-out $(LOAD_MISSING),$(sort $(wildcard $(addsuffix /*.[ch],$(ROOMS) \
-	$(addsuffix /include/busbar,$(ROOMS)) examples examples/* bench \
+	$(addsuffix /include/busbar,$(ROOMS)) examples examples/* bench bench/guard \
 	$(addprefix tests/,unit integration kit programs fuzz sanitizers soak simulation faults)))))
 
 .PHONY: lint

@@ -31,3 +31,17 @@ bench: all ## side by side with ZeroMQ's proxy, NATS, Gearman, RabbitMQ, Redis: 
 
 bench-quick: all $(BENCHES) ## Busbar and ZeroMQ's proxy alone: a minute
 	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh quick
+
+# The regression guard: programs that each run some paths through the code, for callgrind to count.
+GUARDS := $(patsubst %,$(BUILD)/bench/guard/%,codec router client)
+
+$(GUARDS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,bench/guard/main.c) \
+		$$(call room_archives,$$(call rooms_of,$$*.c))
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)
+	$(QUIET)$(call link,$(LIBRARY_LIBS))
+
+.PHONY: bench-guard
+bench-guard: $(if $(SANITIZE),,$(GUARDS)) ## instructions per call beside the committed figures; UPDATE=1 writes those
+	@BUSBAR_BUILD=$(abspath $(BUILD)) CC='$(CC)' SANITIZE=$(SANITIZE) UPDATE=$(UPDATE) \
+		FLAGS=$(call quote,$(strip $(CFLAGS) $(CPPFLAGS))) bench/guard/run.sh
