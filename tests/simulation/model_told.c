@@ -42,10 +42,10 @@ void model_told_grant(struct model *model, uint8_t worker, uint64_t worker_id, u
     model->grants_due -= parts;
 }
 
-/* How many other calls may wait for what nobody serves, or do so since this event? */
+/* How many other calls may wait for what nobody serves, or did so for a while in this event? */
 uint64_t model_crowd(const struct model *model, const struct model_call *call)
 {
-    uint64_t crowd = 0;
+    uint64_t crowd = model->rescued;
     for (uint32_t i = 0; i < model->live_count; i++) {
         const struct model_call *other = &model->calls[model->live[i]];
         bool placeless = other->phase == PHASE_WAITING || other->phase == PHASE_RETURNED ||
@@ -130,8 +130,8 @@ static uint64_t call_reasons(const struct model *model, const struct model_call 
                              uint8_t status)
 {
     uint64_t reasons = call->reasons;
-    if (status == BUSBAR_BUSY && call->phase == PHASE_DOOR && call->asked.service < SERVICES &&
-        call->asked.method < METHODS && may_be_busy(model, call))
+    if (status == BUSBAR_BUSY && call->phase == PHASE_DOOR &&
+        model_is_well_named(model, &call->asked) && may_be_busy(model, call))
         reasons |= bit(BUSBAR_BUSY);
     if (status == BUSBAR_BUSY && may_be_crowded_out(model, call))
         reasons |= bit(BUSBAR_BUSY);
