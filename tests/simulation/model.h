@@ -310,6 +310,11 @@ uint32_t model_takers(const struct model_service *service, unsigned method);
 bool model_is_well_named(const struct model *model, const struct request *asked);
 /* How many methods of the service something refers to, and with calls that may be over. */
 void model_count_methods(const struct model *model, uint8_t service, size_t *least, size_t *most);
+/* Is its request kept while a worker has it? */
+static inline bool model_is_kept(const struct model_call *call)
+{
+    return call->idempotent || call->asked.method == WHOLE;
+}
 /* Is it offered at all, and may it wait until it is? */
 bool model_is_offered(const struct model *model, const struct request *asked);
 bool model_is_patient(const struct model *model, const struct model_call *call);

@@ -73,7 +73,7 @@ static uint64_t kept_for_oneway(const struct model *model, const struct model_ca
     for (uint32_t i = 0; i < model->live_count; i++) {
         const struct model_call *other = &model->calls[model->live[i]];
         if (other != call && other->asked.oneway &&
-            (other->phase == PHASE_WAITING || other->idempotent))
+            (other->phase == PHASE_WAITING || model_is_kept(other)))
             kept += other->asked.body_size + HEADER_MOST;
     }
     return kept;
@@ -92,7 +92,7 @@ static bool may_be_busy(const struct model *model, const struct model_call *call
     for (unsigned i = 0; i < IDS; i++) {
         const struct model_call *other = &model->calls[client->open[i] - (client->open[i] != 0)];
         if (client->open[i] != 0 && other != call &&
-            (other->phase == PHASE_WAITING || other->idempotent))
+            (other->phase == PHASE_WAITING || model_is_kept(other)))
             kept += other->asked.body_size + HEADER_MOST;
     }
     if (call->asked.oneway)

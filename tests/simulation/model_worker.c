@@ -197,7 +197,7 @@ void model_return(struct model *model, uint16_t index, bool whole)
         call->attempts--;
     if (call->streamed) /* it had begun */
         call->reasons = bit(BUSBAR_APP_ERROR);
-    else if (!whole && !call->idempotent)
+    else if (!whole && !model_is_kept(call))
         call->reasons = bit(BUSBAR_BUSY);
     else if (model_servers(model, &call->asked) == 0 && model_is_offered(model, &call->asked))
         call->reasons = bit(BUSBAR_DRAINING);
