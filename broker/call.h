@@ -67,7 +67,7 @@ struct call {
     struct peer *client; /* NULL once abandoned */
     struct peer *worker; /* NULL while queued */
     struct method *method;
-    struct kept *kept;        /* while queued, and while running if idempotent; else NULL */
+    struct kept *kept;        /* while queued, and while running if call_is_kept(); else NULL */
     struct lane *lane;        /* while queued */
     struct list of_client;    /* peer.calls */
     struct list place;        /* lane.calls or peer.running */

@@ -31,6 +31,13 @@ bool call_place(struct router *router, struct call *call, const struct packet *p
 void call_place_again(struct router *router, struct call *call, const struct peer *except,
                       uint64_t now);
 
+/* Is the request kept while a worker has it? One that is idempotent may be repeated. Of one without a
+ * method a worker that knows methods gives back another: he found the name in the body. */
+static inline bool call_is_kept(const struct call *call, bool idempotent)
+{
+    return idempotent || call->method->method_size == 0;
+}
+
 /* Counts a call among those that wait for somebody to serve them; false if too many do. */
 bool call_begin_waiting(struct router *router, struct call *call);
 

@@ -22,7 +22,8 @@ static void check_call(const struct router *router, const struct call *call)
     assert(!call->is_oneway || !call->is_stream);
     assert(!call->is_streamed || (call->is_stream && !queued));
     assert(!call->is_waiting || queued);
-    assert((call->kept != NULL) == (queued || (call->idempotent && !call->is_streamed)));
+    assert((call->kept != NULL) ==
+           (queued || (call_is_kept(call, call->idempotent) && !call->is_streamed)));
 }
 
 void router_check_peer(const struct router *router, const struct peer *peer)

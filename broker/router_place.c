@@ -141,7 +141,7 @@ void call_dispatch_kept(struct router *router, struct call *call, const struct p
     struct blob *attached = call->kept->attached;
     call_begin(router, call, provider, now);
     call_dispatch(router, call, provider, packet, attached);
-    if (!call->idempotent)
+    if (!call_is_kept(call, call->idempotent))
         call_release_kept(call);
 }
 
@@ -219,7 +219,7 @@ bool call_place(struct router *router, struct call *call, const struct packet *p
     if (provider == NULL)
         return backlog_has_room(router, call) && call_keep(call, packet, attached) &&
                call_enqueue(router, call, now);
-    if ((provider->idempotent || call->idempotent) &&
+    if (call_is_kept(call, provider->idempotent || call->idempotent) &&
         (!may_keep(router, call) || !call_keep(call, packet, attached)))
         return false;
     call_begin(router, call, provider, now);

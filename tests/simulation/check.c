@@ -23,15 +23,43 @@ static void check_peer(const struct world *world, uint8_t peer)
                      world->peers[peer].load);
 }
 
-static void check_service(const struct world *world, uint8_t number)
+static void check_budget(const struct world *world, uint8_t number, uint32_t budget)
+{
+    const struct model_service *service = &world->model.services[number];
+    if (budget < service->budget_least || budget > service->budget_most)
+        history_fail("the budget of service %u is %u and should be %llu to %llu", number, budget,
+                     (unsigned long long)service->budget_least,
+                     (unsigned long long)service->budget_most);
+}
+
+/* As many as somebody offers or a call refers to; returns how many. */
+static size_t check_methods(const struct world *world, uint8_t number, const struct service *known)
+{
+    size_t least;
+    size_t most;
+    size_t methods = 0;
+    model_count_methods(&world->model, number, &least, &most);
+    for (size_t i = 0; known != NULL && i < known->method_slots; i++)
+        methods += known->methods[i] != NULL;
+    if (methods < least || methods > most)
+        history_fail("service %u has %zu methods, %zu to %zu are referred to", number, methods,
+                     least, most);
+    return methods;
+}
+
+/* Returns how many methods it has. */
+static size_t check_service(const struct world *world, uint8_t number)
 {
     const struct service *known = registry_find_service(&world->router.registry,
                                                         service_name(number));
     const struct model_service *service = &world->model.services[number];
     size_t queued = known == NULL ? 0 : known->queued;
+    if (known != NULL && world->model.limits.retry_reserve != 0)
+        check_budget(world, number, known->budget);
     if (queued < service->waiting_calls || queued > service->waiting_calls + world->model.uncertain)
         history_fail("%u calls wait for service %u and %zu are counted", service->waiting_calls,
                      number, queued);
+    return check_methods(world, number, known);
 }
 
 void world_check(struct world *world)
@@ -41,8 +69,12 @@ void world_check(struct world *world)
     router_check(&world->router);
     for (unsigned peer = 0; peer < PEERS; peer++)
         check_peer(world, (uint8_t)peer);
+    size_t methods = 0;
     for (unsigned service = 0; service < SERVICES; service++)
-        check_service(world, (uint8_t)service);
+        methods += check_service(world, (uint8_t)service);
+    if (world->router.registry.methods.count != methods)
+        history_fail("%zu methods are in the registry, %zu in its services",
+                     world->router.registry.methods.count, methods);
     if (world->router.calls.count > model->live_count ||
         world->router.calls.count + model->uncertain < model->live_count)
         history_fail("%u calls are under way and %zu are in the table", model->live_count,

@@ -25,6 +25,30 @@ static void add_wishes(struct world *world, struct request *request)
         request->timeout = one_in(world, 2) ? UINT32_MAX : UINT32_MAX - 1 - pick(world, 1000);
 }
 
+/* A name that nobody has, or none. */
+static void misspell(struct world *world, struct request *request)
+{
+    if (one_in(world, 100))
+        request->service = SERVICES;
+    if (one_in(world, 100))
+        request->method = one_in(world, 2) ? NAMES : WHOLE;
+}
+
+/* A client without methods asks for the service as a whole, unless its configuration names a method,
+ * or there are only workers that know methods: then one is found in the body before the router sees
+ * the call. Its protocol has no oneway calls. */
+static void be_nameless(struct world *world, struct request *request)
+{
+    const struct model_service *service = &world->model.services[request->service];
+    bool must_name = service->exports != 0 && service->offers[WHOLE] == 0;
+    if (one_in(world, 2))
+        request->wait = 1 + pick(world, 100);
+    request->nameless = true;
+    request->oneway = false;
+    if (!must_name && !one_in(world, 4))
+        request->method = WHOLE;
+}
+
 void do_call(struct world *world, uint8_t peer)
 {
     struct model *model = &world->model;
@@ -36,12 +60,16 @@ void do_call(struct world *world, uint8_t peer)
         .client = peer,
         .client_id = id,
         .session = world->peers[peer].number,
-        .service = one_in(world, 100) ? SERVICES : (uint8_t)pick(world, SERVICES),
-        .method = one_in(world, 100) ? METHODS : (uint8_t)pick(world, METHODS),
+        .service = pick_service(world),
+        .method = (uint8_t)pick(world, METHODS),
         .timeout = pick(world, 1 + pick(world, world->timeout_most)),
         .body_size = 8 + pick(world, one_in(world, 16) ? BODY_MOST - 8 : 64),
     };
     add_wishes(world, &request);
+    if (model->peers[peer].nameless)
+        be_nameless(world, &request);
+    else
+        misspell(world, &request);
     if (model->peers[peer].open[id % IDS] != 0)
         return;
     const struct model_call *call = &model->calls[model_call(model, &request)];

@@ -40,6 +40,8 @@ static void print_counters(const struct world *world)
         printf("%10" PRIu64 " %s\n", world->totals.name, #name);
     COUNTER_TABLE(PRINT)
 #undef PRINT
+    printf("%10" PRIu64 " unnamed, %" PRIu64 " blanked, %" PRIu64 " by anybody\n",
+           world->seen.unnamed, world->seen.blanked, world->seen.by_anybody);
 }
 
 /* A run of some length has come across everything that can become of a call. */
@@ -82,6 +84,9 @@ static void expect_all(const struct world *world)
         ROW(returned),
         ROW(late_replies),
 #undef ROW
+        {"a call that nobody offers to who takes all", world->seen.unnamed},
+        {"a method that its worker was not told", world->seen.blanked},
+        {"a call without a method to who knows some alone", world->seen.by_anybody},
     };
     for (size_t i = 0; i < ARRAY_SIZE(SEEN); i++) {
         if (SEEN[i].count * LEAST_SHARE < world->events)

@@ -12,8 +12,12 @@
 
 enum {
     PEERS = 16,
-    SERVICES = 4, /* the last one is sticky */
-    METHODS = 4,
+    SERVICES = 5,
+    STICKY = 3,        /* of the services; calls are spread by key */
+    FOREIGN = 4,       /* its name is one for protocols without methods alone */
+    METHODS = 4,       /* that have names */
+    WHOLE = METHODS,   /* the one of the empty name: all that nobody offers by name */
+    NAMES = WHOLE + 1, /* of methods, the empty one too */
     KEYS = 4,
     IDS = 256,         /* calls a client may have out at once */
     HELD = 512,        /* calls a worker may have */
@@ -43,13 +47,14 @@ enum phase {
 struct request {
     uint8_t client;
     uint8_t service; /* SERVICES: a name that nobody can have */
-    uint8_t method;  /* METHODS: the same */
+    uint8_t method;  /* NAMES: the same */
     uint8_t key;     /* 1 to KEYS; 0 for none */
     uint8_t hops;
     bool idempotent;
     bool oneway;
     bool stream;
-    bool item; /* has an item of the application */
+    bool item;     /* has an item of the application */
+    bool nameless; /* its client's protocol has no methods */
     uint64_t client_id;
     uint64_t session; /* number of the client's session */
     uint32_t timeout;
@@ -93,6 +98,7 @@ struct model_call {
     bool uncertain;   /* of the house, and may have ended: nobody would be told */
     bool reached;     /* it left the broker: the worker may know of it */
     bool named;       /* its worker was told who calls */
+    bool blank;       /* its worker was told no method */
     bool cancel_due;  /* its worker is to be told in this event that nobody waits */
     bool must_end;    /* in this event */
 };
@@ -100,6 +106,7 @@ struct model_call {
 struct model_peer {
     bool alive;
     bool leaving;
+    bool nameless; /* as a client it knows no methods */
     bool congested;
     bool full;    /* much is due to it: gets no calls until it has taken some */
     bool resting; /* gave a call back: need not be given others until it is heard of */
@@ -149,18 +156,18 @@ enum spread {
 
 struct model_service {
     enum spread spread;
-    uint32_t exports;             /* a bit per worker that registered it */
-    uint32_t drained;             /* of those */
-    uint32_t named;               /* of those: want to know who calls */
-    uint32_t offers[METHODS];     /* a bit per worker that offers it */
-    uint32_t repeatable[METHODS]; /* and declared it idempotent */
-    uint32_t stall[METHODS][PEERS];
-    uint32_t waiting[METHODS];
+    uint32_t exports;           /* a bit per worker that registered it */
+    uint32_t drained;           /* of those */
+    uint32_t named;             /* of those: want to know who calls */
+    uint32_t offers[NAMES];     /* a bit per worker that offers it */
+    uint32_t repeatable[NAMES]; /* and declared it idempotent */
+    uint32_t stall[NAMES][PEERS];
+    uint32_t waiting[NAMES];
     uint32_t waiting_calls;
     uint64_t waiting_bytes;
-    uint64_t needed[METHODS];   /* ms, at most, from dispatch to reply */
-    uint64_t answered[METHODS]; /* when there was a reply last */
-    uint64_t budget_least;      /* hundredths of repetitions that may be left … */
+    uint64_t needed[NAMES];   /* ms, at most, from dispatch to reply */
+    uint64_t answered[NAMES]; /* when there was a reply last */
+    uint64_t budget_least;    /* hundredths of repetitions that may be left … */
     uint64_t budget_most;
     uint64_t losing; /* calls that may be repeated, of the worker that is just lost */
 };
@@ -172,6 +179,7 @@ struct model {
     bool draining;
     bool changed; /* calls that wait are to be looked at: what is served changed */
     bool quiet;   /* nothing may be sent in this event */
+    bool losing;  /* a worker is lost in this event: calls may spend before others earn, or after */
     struct model_peer peers[PEERS];
     struct model_service services[SERVICES];
     uint32_t behind[KEYS + 1][PEERS]; /* workers that stand behind this one in the order of a key */
@@ -186,6 +194,7 @@ struct model {
     uint64_t grants_due;
     uint32_t uncertain;
     uint32_t unserved; /* calls that wait and came when nobody served them */
+    uint32_t rescued;  /* calls that nobody serves, and were given to somebody in this event */
     struct expected expected;
     uint8_t giver; /* who gave a call back in this event; NOBODY */
     uint64_t serial;
@@ -203,11 +212,11 @@ static inline uint64_t bit(unsigned number)
 
 /* Events: to be told before the router is; model_events.c. */
 void model_start(struct model *model, const struct model_limits *limits, uint64_t now);
-void model_join(struct model *model, uint8_t peer, uint64_t number);
+void model_join(struct model *model, uint8_t peer, uint64_t number, bool nameless);
 struct offer {
     uint8_t worker;
     uint8_t service;
-    uint32_t methods;
+    uint32_t methods; /* a bit each; with that of WHOLE it takes the whole service */
     uint32_t repeatable;
     uint32_t stall; /* of all its methods */
     bool named;
@@ -292,6 +301,20 @@ uint32_t model_free_workers(const struct model *model);
 void model_spend(struct model *model, const struct model_call *call);
 /* Workers that may be given calls of the method, if they have room. */
 uint32_t model_servers(const struct model *model, const struct request *asked);
+/* Whose calls those are: the method itself if somebody offers it by name, else WHOLE. */
+unsigned model_source(const struct model_service *service, unsigned method);
+/* Workers that may be given calls of the method that wait, if they have room: what nobody else takes
+ * and has no name goes to anybody. */
+uint32_t model_takers(const struct model_service *service, unsigned method);
+/* May its client say such names? Those outside the grammar are other protocols' alone. */
+bool model_is_well_named(const struct model *model, const struct request *asked);
+/* How many methods of the service something refers to, and with calls that may be over. */
+void model_count_methods(const struct model *model, uint8_t service, size_t *least, size_t *most);
+/* Is its request kept while a worker has it? */
+static inline bool model_is_kept(const struct model_call *call)
+{
+    return call->idempotent || call->asked.method == WHOLE;
+}
 /* Is it offered at all, and may it wait until it is? */
 bool model_is_offered(const struct model *model, const struct request *asked);
 bool model_is_patient(const struct model *model, const struct model_call *call);

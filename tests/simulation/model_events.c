@@ -31,9 +31,10 @@ static void forget_order(struct model *model, uint8_t worker)
     }
 }
 
-void model_join(struct model *model, uint8_t peer, uint64_t number)
+void model_join(struct model *model, uint8_t peer, uint64_t number, bool nameless)
 {
-    model->peers[peer] = (struct model_peer){.alive = true, .credit = 1, .number = number};
+    model->peers[peer] = (struct model_peer){
+        .alive = true, .credit = 1, .number = number, .nameless = nameless};
     forget_order(model, peer);
 }
 
@@ -44,7 +45,7 @@ void model_register(struct model *model, const struct offer *offer)
     service->exports |= worker;
     if (offer->named)
         service->named |= worker;
-    for (unsigned method = 0; method < METHODS; method++) {
+    for (unsigned method = 0; method < NAMES; method++) {
         if ((offer->methods & bit(method)) == 0)
             continue;
         service->offers[method] |= worker;
@@ -64,7 +65,7 @@ void model_deregister(struct model *model, uint8_t worker, uint8_t number)
     service->exports &= others;
     service->drained &= others;
     service->named &= others;
-    for (unsigned method = 0; method < METHODS; method++) {
+    for (unsigned method = 0; method < NAMES; method++) {
         service->offers[method] &= others;
         service->repeatable[method] &= others;
     }
@@ -103,7 +104,7 @@ static uint64_t door_reasons(const struct model *model, const struct model_call 
 {
     const struct request *asked = &call->asked;
     const struct model_limits *limits = &model->limits;
-    bool named = asked->service < SERVICES && asked->method < METHODS;
+    bool named = model_is_well_named(model, asked);
     uint64_t reasons = 0;
     if (model->draining)
         reasons |= bit(BUSBAR_DRAINING);
@@ -199,6 +200,7 @@ void model_die(struct model *model, uint8_t peer)
     dead->leaving = true;
     for (unsigned service = 0; service < SERVICES; service++)
         model_deregister(model, peer, (uint8_t)service);
+    model->losing = true;
     while (dead->held_count > 0)
         model_lose(model, &model->calls[dead->held[0]]);
     model_spend_all(model);

@@ -31,6 +31,13 @@ static struct model_call *call_of_body(struct model *model, const uint8_t *body,
     return call;
 }
 
+/* Who knows no methods is told none that were asked for in the name of who knows none either. */
+static bool is_blank(const struct model *model, const struct model_call *call, uint8_t worker)
+{
+    const struct model_service *service = &model->services[call->asked.service];
+    return call->asked.nameless && (service->offers[WHOLE] & bit(worker)) != 0;
+}
+
 static void check_call(const struct model *model, const struct model_call *call,
                        const struct given *given)
 {
@@ -40,8 +47,10 @@ static void check_call(const struct model *model, const struct model_call *call,
     if (call->must_end)
         history_fail("a call was given to a worker that had to end (reasons %#llx)",
                      (unsigned long long)call->reasons);
-    if (given->service != call->asked.service || given->method != call->asked.method)
-        history_fail("a call was given under another name");
+    bool blank = is_blank(model, call, given->worker);
+    if (given->service != call->asked.service ||
+        given->method != (blank ? WHOLE : call->asked.method))
+        history_fail("a call was given under another name (of a method: %u)", given->method);
     if (call->attempts >= model->limits.attempts)
         history_fail("a call was given to a worker once more after %u attempts", call->attempts);
     if (model->now >= call->deadline)
@@ -66,15 +75,16 @@ static void check_worker(const struct model *model, const struct model_call *cal
     if (worker->full)
         history_fail("worker %u has not taken what is due to it and was given a call",
                      given->worker);
-    if ((service->offers[call->asked.method] & bit(given->worker)) == 0)
-        history_fail("worker %u was given a call of a method it does not offer", given->worker);
     if ((service->drained & bit(given->worker)) != 0)
         history_fail("worker %u is drained and was given a call", given->worker);
+    if ((model_takers(service, call->asked.method) & bit(given->worker)) == 0)
+        history_fail("worker %u was given a call of a method it does not take", given->worker);
     if (worker->held_count >= worker->credit)
         history_fail("worker %u has %u calls of %u and was given another", given->worker,
                      worker->held_count, worker->credit);
+    unsigned source = model_source(service, call->asked.method);
     bool repeatable = call->asked.idempotent ||
-                      (service->repeatable[call->asked.method] & bit(given->worker)) != 0;
+                      (service->repeatable[source] & bit(given->worker)) != 0;
     if (given->idempotent != repeatable)
         history_fail("the flag IDEMPOTENT is %d and should be %d", given->idempotent, repeatable);
 }
@@ -120,11 +130,18 @@ static void check_id(struct model *model, uint64_t id)
         history_fail("the model's table of ids is full");
 }
 
-static uint64_t earned(const struct model *model, uint64_t budget)
+/* What is over the bound is lost: not known when others spend in the same event. */
+static void earn(const struct model *model, struct model_service *service)
 {
-    uint64_t most = (uint64_t)model->limits.retry_reserve * BUDGET;
-    budget += model->limits.retry_percent;
-    return budget < most ? budget : most;
+    uint64_t bound = (uint64_t)model->limits.retry_reserve * BUDGET;
+    service->budget_most += model->limits.retry_percent;
+    if (model->losing)
+        return;
+    service->budget_least += model->limits.retry_percent;
+    if (service->budget_least > bound)
+        service->budget_least = bound;
+    if (service->budget_most > bound)
+        service->budget_most = bound;
 }
 
 void model_spend(struct model *model, const struct model_call *call)
@@ -142,7 +159,9 @@ static void note_worker(struct model *model, struct model_call *call, const stru
 {
     struct model_peer *worker = &model->peers[given->worker];
     struct model_service *service = &model->services[call->asked.service];
-    uint32_t stall = service->stall[call->asked.method][given->worker];
+    unsigned source = model_source(service, call->asked.method);
+    bool offered = (service->offers[source] & bit(given->worker)) != 0;
+    uint32_t stall = offered ? service->stall[source][given->worker] : 0;
     call->worker = given->worker;
     call->worker_id = given->worker_id;
     call->idempotent = given->idempotent;
@@ -150,16 +169,15 @@ static void note_worker(struct model *model, struct model_call *call, const stru
     call->stall = stall;
     call->stall_at = stall == 0 ? UINT64_MAX : model->now + stall;
     call->named = (service->named & bit(given->worker)) != 0;
+    call->blank = is_blank(model, call, given->worker);
     call->place = (uint16_t)worker->held_count;
     call->told = 0;
     model->grants_due += call->granted;
     worker->held[worker->held_count++] = (uint16_t)(call - model->calls);
     worker->last_given = model->now;
     call->attempts++;
-    if (!call->was_given) {
-        service->budget_least = earned(model, service->budget_least);
-        service->budget_most = earned(model, service->budget_most);
-    }
+    if (!call->was_given)
+        earn(model, service);
     call->was_given = true;
     call->tried[call->attempts - 1].worker = worker->number;
 }
@@ -177,6 +195,7 @@ struct model_call *model_given(struct model *model, const struct given *given)
         model_unqueue(model, call);
     if (call->phase == PHASE_LOST)
         model_spend(model, call);
+    model->rescued += call->unserved || !model_is_offered(model, &call->asked);
     call->phase = PHASE_RUNNING;
     call->unserved = false;
     call->reasons = 0;

@@ -126,10 +126,13 @@ static void settle_changes(struct model *model)
 {
     for (uint32_t i = model->live_count; i-- > 0;)
         look_at(model, &model->calls[model->live[i]]);
-    for (unsigned service = 0; service < SERVICES; service++) {
-        if (model->services[service].exports == 0)
-            model->services[service].budget_most = (uint64_t)model->limits.retry_reserve * BUDGET;
+    for (unsigned i = 0; i < SERVICES; i++) {
+        struct model_service *service = &model->services[i];
+        uint64_t bound = (uint64_t)model->limits.retry_reserve * BUDGET;
+        if (service->exports == 0 || service->budget_most > bound)
+            service->budget_most = bound;
     }
+    model->losing = false;
     model->changed = false;
 }
 
@@ -138,9 +141,10 @@ static void settle_queues(const struct model *model)
     uint32_t free = model_free_workers(model);
     for (unsigned i = 0; i < SERVICES; i++) {
         const struct model_service *service = &model->services[i];
-        for (unsigned method = 0; method < METHODS && service->waiting_calls > 0; method++) {
-            uint32_t idle = service->offers[method] & ~service->drained & free;
-            if (service->waiting[method] != 0 && idle != 0)
+        for (unsigned method = 0; method < NAMES && service->waiting_calls > 0; method++) {
+            uint32_t idle = service->waiting[method] == 0 ? 0
+                                                          : model_takers(service, method) & free;
+            if (idle != 0)
                 history_fail("calls wait for method %u of service %u, the workers %#x are free",
                              method, i, idle);
         }
@@ -160,6 +164,7 @@ void model_settle(struct model *model)
     if (model->changed)
         settle_changes(model);
     settle_queues(model);
+    model->rescued = 0;
     model->quiet = false;
     model->giver = NOBODY;
 }

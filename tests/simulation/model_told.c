@@ -42,10 +42,10 @@ void model_told_grant(struct model *model, uint8_t worker, uint64_t worker_id, u
     model->grants_due -= parts;
 }
 
-/* How many other calls may wait for what nobody serves, or do so since this event? */
+/* How many other calls may wait for what nobody serves, or did so for a while in this event? */
 uint64_t model_crowd(const struct model *model, const struct model_call *call)
 {
-    uint64_t crowd = 0;
+    uint64_t crowd = model->rescued;
     for (uint32_t i = 0; i < model->live_count; i++) {
         const struct model_call *other = &model->calls[model->live[i]];
         bool placeless = other->phase == PHASE_WAITING || other->phase == PHASE_RETURNED ||
@@ -73,7 +73,7 @@ static uint64_t kept_for_oneway(const struct model *model, const struct model_ca
     for (uint32_t i = 0; i < model->live_count; i++) {
         const struct model_call *other = &model->calls[model->live[i]];
         if (other != call && other->asked.oneway &&
-            (other->phase == PHASE_WAITING || other->idempotent))
+            (other->phase == PHASE_WAITING || model_is_kept(other)))
             kept += other->asked.body_size + HEADER_MOST;
     }
     return kept;
@@ -92,7 +92,7 @@ static bool may_be_busy(const struct model *model, const struct model_call *call
     for (unsigned i = 0; i < IDS; i++) {
         const struct model_call *other = &model->calls[client->open[i] - (client->open[i] != 0)];
         if (client->open[i] != 0 && other != call &&
-            (other->phase == PHASE_WAITING || other->idempotent))
+            (other->phase == PHASE_WAITING || model_is_kept(other)))
             kept += other->asked.body_size + HEADER_MOST;
     }
     if (call->asked.oneway)
@@ -130,8 +130,8 @@ static uint64_t call_reasons(const struct model *model, const struct model_call 
                              uint8_t status)
 {
     uint64_t reasons = call->reasons;
-    if (status == BUSBAR_BUSY && call->phase == PHASE_DOOR && call->asked.service < SERVICES &&
-        call->asked.method < METHODS && may_be_busy(model, call))
+    if (status == BUSBAR_BUSY && call->phase == PHASE_DOOR &&
+        model_is_well_named(model, &call->asked) && may_be_busy(model, call))
         reasons |= bit(BUSBAR_BUSY);
     if (status == BUSBAR_BUSY && may_be_crowded_out(model, call))
         reasons |= bit(BUSBAR_BUSY);

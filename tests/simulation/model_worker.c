@@ -4,15 +4,58 @@
 #include "tests/simulation/history.h"
 #include "tests/simulation/model.h"
 
-uint32_t model_servers(const struct model *model, const struct request *asked)
+unsigned model_source(const struct model_service *service, unsigned method)
+{
+    return service->offers[method] != 0 ? method : WHOLE;
+}
+
+static uint32_t offers_of(const struct model *model, const struct request *asked)
 {
     const struct model_service *service = &model->services[asked->service];
-    return service->offers[asked->method] & ~service->drained;
+    return service->offers[model_source(service, asked->method)];
+}
+
+uint32_t model_servers(const struct model *model, const struct request *asked)
+{
+    return offers_of(model, asked) & ~model->services[asked->service].drained;
+}
+
+uint32_t model_takers(const struct model_service *service, unsigned method)
+{
+    uint32_t takers = service->offers[model_source(service, method)];
+    if (takers == 0 && method == WHOLE)
+        takers = service->exports;
+    return takers & ~service->drained;
 }
 
 bool model_is_offered(const struct model *model, const struct request *asked)
 {
-    return model->services[asked->service].offers[asked->method] != 0;
+    return offers_of(model, asked) != 0;
+}
+
+bool model_is_well_named(const struct model *model, const struct request *asked)
+{
+    if (asked->service >= SERVICES || asked->method >= NAMES)
+        return false;
+    return asked->nameless || (asked->method != WHOLE &&
+                               (asked->service != FOREIGN || model_is_offered(model, asked)));
+}
+
+void model_count_methods(const struct model *model, uint8_t service, size_t *least, size_t *most)
+{
+    uint64_t sure = 0;
+    uint64_t perhaps = 0;
+    for (unsigned method = 0; method < NAMES; method++) {
+        if (model->services[service].offers[method] != 0)
+            sure |= bit(method);
+    }
+    for (uint32_t i = 0; i < model->live_count; i++) {
+        const struct model_call *call = &model->calls[model->live[i]];
+        if (call->asked.service == service)
+            *(call->uncertain ? &perhaps : &sure) |= bit(call->asked.method);
+    }
+    *least = (size_t)__builtin_popcountll(sure);
+    *most = (size_t)__builtin_popcountll(sure | perhaps);
 }
 
 bool model_is_patient(const struct model *model, const struct model_call *call)
@@ -154,7 +197,7 @@ void model_return(struct model *model, uint16_t index, bool whole)
         call->attempts--;
     if (call->streamed) /* it had begun */
         call->reasons = bit(BUSBAR_APP_ERROR);
-    else if (!whole && !call->idempotent)
+    else if (!whole && !model_is_kept(call))
         call->reasons = bit(BUSBAR_BUSY);
     else if (model_servers(model, &call->asked) == 0 && model_is_offered(model, &call->asked))
         call->reasons = bit(BUSBAR_DRAINING);

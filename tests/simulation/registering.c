@@ -14,9 +14,11 @@ static char *copy(struct bytes text)
 
 static struct registration registration_of(const struct offer *offer)
 {
-    struct registration registration = {.version = strdup(""), .caller = offer->named};
-    registration.methods = calloc(METHODS, sizeof *registration.methods);
-    for (unsigned method = 0; method < METHODS; method++) {
+    struct registration registration = {
+        .version = strdup(""), .caller = offer->named, .whole = (offer->methods & bit(WHOLE)) != 0};
+    registration.methods = calloc(NAMES, sizeof *registration.methods);
+    for (unsigned i = 0; i < NAMES; i++) {
+        unsigned method = (WHOLE + i) % NAMES; /* the empty name is the first */
         if ((offer->methods & bit(method)) == 0)
             continue;
         registration.methods[registration.method_count++] = (struct registration_method){
@@ -29,22 +31,41 @@ static struct registration registration_of(const struct offer *offer)
     return registration;
 }
 
+/* Whoever takes the whole service lets all of it be repeated, and offers little by name. */
+static void offer_whole(struct world *world, struct offer *offer)
+{
+    offer->methods = (uint32_t)bit(WHOLE);
+    offer->repeatable = UINT32_MAX;
+    if (one_in(world, 4))
+        offer->methods |= (uint32_t)bit(pick(world, METHODS));
+}
+
+static enum busbar_status registering_ends_as(const struct model *model, const struct offer *offer)
+{
+    if (offer->service == FOREIGN && (offer->methods & bit(WHOLE)) == 0)
+        return BUSBAR_BAD_REQUEST;
+    if (model->draining)
+        return BUSBAR_DRAINING;
+    return (model->services[offer->service].exports & bit(offer->worker)) != 0 ? BUSBAR_CONFLICT
+                                                                               : BUSBAR_OK;
+}
+
 void do_register(struct world *world, uint8_t peer)
 {
     struct model *model = &world->model;
     struct offer offer = {
         .worker = peer,
-        .service = (uint8_t)pick(world, SERVICES),
+        .service = pick_service(world),
         .methods = 1 + pick(world, (1 << METHODS) - 1),
         .repeatable = pick(world, 1 << METHODS),
         .stall = one_in(world, 4) ? 1 + pick(world, 60) : 0,
         .named = one_in(world, 3),
     };
     const char *reason = "";
+    if (one_in(world, offer.service == FOREIGN ? 2 : 4))
+        offer_whole(world, &offer);
     struct registration registration = registration_of(&offer);
-    enum busbar_status expected = model->draining ? BUSBAR_DRAINING : BUSBAR_OK;
-    if (!model->draining && (model->services[offer.service].exports & bit(peer)) != 0)
-        expected = BUSBAR_CONFLICT;
+    enum busbar_status expected = registering_ends_as(model, &offer);
     history_add("worker %llu registers service %llu, methods %#llx, idempotent %#llx", peer,
                 offer.service, offer.methods, offer.repeatable);
     enum busbar_status status = router_register(
@@ -61,7 +82,7 @@ void do_register(struct world *world, uint8_t peer)
 void do_deregister(struct world *world, uint8_t peer)
 {
     struct model *model = &world->model;
-    uint8_t service = (uint8_t)pick(world, SERVICES);
+    uint8_t service = pick_service(world);
     const char *reason = "";
     bool known = (model->services[service].exports & bit(peer)) != 0;
     history_add("worker %llu deregisters service %llu", peer, service, 0, 0);
@@ -77,7 +98,7 @@ void do_deregister(struct world *world, uint8_t peer)
 void do_drain(struct world *world, uint8_t peer)
 {
     struct model *model = &world->model;
-    uint8_t service = (uint8_t)pick(world, SERVICES);
+    uint8_t service = pick_service(world);
     bool all = one_in(world, 4);
     bool drain = one_in(world, 2);
     uint32_t workers = all ? UINT32_MAX : (uint32_t)bit(peer);

@@ -39,7 +39,7 @@ static struct packet packet_of(const struct model_call *call, struct space *spac
     write_wishes(asked, &writer);
     return (struct packet){
         .service = service_name(asked->service),
-        .method = method_name_of(asked->method),
+        .method = method_name_of(call->blank ? WHOLE : asked->method),
         .metadata = metadata_written(&writer),
         .body = {.data = model_body(call, space->body), .size = asked->body_size},
     };
@@ -75,6 +75,18 @@ static bool outbox_put(struct world *world, uint8_t peer)
     return false;
 }
 
+/* What comes of workers and clients whose protocols have no methods. */
+static void note_whole(struct world *world, const struct model_call *call)
+{
+    const struct model_service *service = &world->model.services[call->asked.service];
+    bool whole = (service->offers[WHOLE] & bit(call->worker)) != 0;
+    if (call->asked.method == WHOLE)
+        world->seen.by_anybody += !whole;
+    else if (whole && service->offers[call->asked.method] == 0)
+        world->seen.unnamed++;
+    world->seen.blanked += call->blank && call->asked.method != WHOLE;
+}
+
 static void sent_call(struct world *world, uint8_t peer, const struct packet *packet,
                       const struct blob *attached)
 {
@@ -96,6 +108,7 @@ static void sent_call(struct world *world, uint8_t peer, const struct packet *pa
     struct model_call *call = model_given(&world->model, &given);
     history_add("    -> worker %llu: CALL %#llx, #%llu of client %llu", peer, packet->id,
                 call->serial >> 16, call->asked.client);
+    note_whole(world, call);
     struct packet expected = world_request(call, &space);
     if (packet->metadata.size != expected.metadata.size ||
         (packet->metadata.size > 0 &&

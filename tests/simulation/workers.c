@@ -176,8 +176,8 @@ void do_forge(struct world *world, uint8_t peer)
     struct packet packet = {.command = COMMANDS[pick(world, 5)],
                             .id = forged_id(world, peer),
                             .status = BUSBAR_APP_ERROR,
-                            .service = service_name((uint8_t)pick(world, SERVICES)),
-                            .method = method_name_of((uint8_t)pick(world, METHODS)),
+                            .service = service_name(pick_service(world)),
+                            .method = method_name_of((uint8_t)pick(world, NAMES)),
                             .body = {.data = world->body, .size = 20}};
     history_add("worker %llu forges %#llx of %#llx", peer, packet.command, packet.id, 0);
     world->model.quiet = true;

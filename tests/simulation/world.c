@@ -8,8 +8,14 @@
 #include "base/blob.h"
 #include "tests/simulation/history.h"
 
-static const char *const SERVICE_NAMES[] = {"alpha", "beta", "gamma", "delta", "no such name"};
-static const char *const METHOD_NAMES[] = {"one", "two", "three", "four", "b d"};
+static const char *const SERVICE_NAMES[] = {"alpha", "beta",     "gamma",
+                                            "delta", "far/away", "no such name"};
+static const char *const METHOD_NAMES[] = {"one", "two", "three", "four", "", "b d"};
+
+uint8_t pick_service(struct world *world)
+{
+    return one_in(world, 16) ? FOREIGN : (uint8_t)pick(world, FOREIGN);
+}
 
 struct bytes service_name(uint8_t service)
 {
@@ -24,7 +30,8 @@ struct bytes method_name_of(uint8_t method)
 static uint8_t name_index(const char *const *names, uint8_t count, struct bytes name)
 {
     for (uint8_t i = 0; i < count; i++) {
-        if (strlen(names[i]) == name.size && memcmp(names[i], name.data, name.size) == 0)
+        if (strlen(names[i]) == name.size &&
+            (name.size == 0 || memcmp(names[i], name.data, name.size) == 0))
             return i;
     }
     history_fail("the router sent a name that nobody has");
@@ -37,7 +44,7 @@ uint8_t service_of(struct bytes name)
 
 uint8_t method_of(struct bytes name)
 {
-    return name_index(METHOD_NAMES, METHODS, name);
+    return name_index(METHOD_NAMES, NAMES, name);
 }
 
 struct counted_blob {
@@ -78,8 +85,9 @@ static void world_join(struct world *world, uint8_t peer)
         abort();
     memcpy(joined->instance, &joined->number, sizeof joined->number);
     joined->name = joined->number % 2 == 0 ? NULL : "known";
+    joined->calls_whole = one_in(world, 4);
     world->outbox[peer] = (struct outbox_state){0};
-    model_join(&world->model, peer, joined->number);
+    model_join(&world->model, peer, joined->number, joined->calls_whole);
 }
 
 static struct router_limits random_limits(struct world *world)
@@ -89,7 +97,7 @@ static struct router_limits random_limits(struct world *world)
     for (unsigned service = 0; service < SERVICES; service++)
         world->rules[service] = (struct service_rule){
             .name = (char *)(uintptr_t)SERVICE_NAMES[service],
-            .balance = service == SERVICES - 1 ? BALANCE_STICKY : BALANCES[pick(world, 4)],
+            .balance = service == STICKY ? BALANCE_STICKY : BALANCES[pick(world, 4)],
         };
     return (struct router_limits){
         .body_limit = BODY_LIMIT,
@@ -144,6 +152,7 @@ void world_open(struct world *world)
                 limits.retry_reserve);
     if (!router_init(&world->router, &limits, &sink, world->now))
         abort();
+    world->router.random = world_random(world) | 1; /* else no run could be replayed */
     world->counters = (struct counters){0};
     world->router.counters = &world->counters;
     model_open(world, &limits);

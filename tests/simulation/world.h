@@ -45,6 +45,11 @@ struct world {
     uint32_t timeout_most;
     uint32_t step_most;     /* ms */
     struct counters totals; /* of all brokers so far */
+    struct seen {
+        uint64_t unnamed;    /* calls of methods that nobody offers, given to one who takes all */
+        uint64_t blanked;    /* calls of methods whose worker was told none */
+        uint64_t by_anybody; /* calls without a method, given to one who knows some alone */
+    } seen;
     uint64_t restarts;
     uint64_t deaths;
     uint64_t cuts;
@@ -90,6 +95,8 @@ struct space {
 };
 struct packet world_asked(const struct model_call *call, struct space *space);
 struct packet world_request(const struct model_call *call, struct space *space);
+/* Mostly one whose name everybody may say. */
+uint8_t pick_service(struct world *world);
 struct bytes service_name(uint8_t service);
 struct bytes method_name_of(uint8_t method);
 /* Its number, or a failure. */

@@ -213,6 +213,24 @@ static void a_call_without_a_method_is_not_given_back_to_one_that_returned_it(vo
     rig_expect_error(&client, BUSBAR_WORKER_LOST, BUSBAR_MAYBE_EXECUTED);
 }
 
+static void a_call_whose_method_was_found_in_its_body_goes_on_as_it_came(void **state)
+{
+    (void)state;
+    call_waiting(&client, 1, "");
+    assert_int_equal(rig_export(&worker, "echo", HELLO), BUSBAR_OK);
+    expect_given(&worker, 1, "");
+    size_t size = rig_last(&worker, PACKET_CALL)->packet.body.size;
+    struct packet back = rig_request(rig_last(&worker, PACKET_CALL)->packet.id, "echo", "hello");
+    back.command = PACKET_RETURN;
+    back.body.size = 0;
+    export_whole(&second);
+    router_return(&rig.router, &worker, &back, NULL, rig.now);
+    expect_given(&second, 1, "");
+    assert_int_equal(rig_last(&second, PACKET_CALL)->packet.body.size, size);
+    answer(&second);
+    assert_int_equal(rig_count(&client, PACKET_REPLY), 1);
+}
+
 static void one_that_is_drained_gets_none_and_leaves_no_record_of_what_was_asked(void **state)
 {
     struct router_drained drained;
@@ -265,6 +283,7 @@ int main(void)
         TEST(what_the_last_that_offered_it_leaves_goes_to_one_that_is_free),
         TEST(calls_without_a_method_that_it_leaves_go_to_one_that_is_free),
         TEST(a_call_without_a_method_is_not_given_back_to_one_that_returned_it),
+        TEST(a_call_whose_method_was_found_in_its_body_goes_on_as_it_came),
         TEST(one_that_is_drained_gets_none_and_leaves_no_record_of_what_was_asked),
         TEST(only_names_of_other_protocols_are_beyond_the_grammar),
     };
