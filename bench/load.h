@@ -45,6 +45,7 @@ struct load {
 extern const struct load load_busbar __attribute__((weak));
 extern const struct load load_gearman __attribute__((weak));
 extern const struct load load_majordomo __attribute__((weak));
+extern const struct load load_majordomo_lean __attribute__((weak));
 extern const struct load load_nats __attribute__((weak));
 extern const struct load load_rabbitmq __attribute__((weak));
 extern const struct load load_redis __attribute__((weak));

@@ -54,7 +54,8 @@ cases() {
         echo "$transport-256x1-64-1|$(systems_of $transport | tr '\n' ' ')|--transport $transport" \
             "--clients 256 --client-processes 4 --outstanding 1 --seconds $limit"
         # Ten workers in one process, each with a connection of its own.
-        echo "$transport-1x10-64-1000|majordomo majordomo_plain|--transport $transport --workers 10" \
+        echo "$transport-1x10-64-1000|majordomo majordomo_plain majordomo_lean majordomo_plain_lean|" \
+            "--transport $transport --workers 10" \
             "--worker-processes 1 --seconds $limit"
     done
     local number
