@@ -6,14 +6,9 @@
 #include "broker/core.h"
 #include "broker/majordomo.h"
 
-static bool is_text(struct bytes frame, const char *text)
+static bool begins_with(struct bytes frame, const char *text, size_t size)
 {
-    return frame.size == strlen(text) && memcmp(frame.data, text, frame.size) == 0;
-}
-
-static bool begins_with(struct bytes frame, const char *text)
-{
-    return frame.size >= strlen(text) && memcmp(frame.data, text, strlen(text)) == 0;
+    return frame.size >= size && memcmp(frame.data, text, size) == 0;
 }
 
 static bool is_allowed(const struct broker *broker, enum majordomo_dialect dialect)
@@ -67,22 +62,27 @@ static const struct dialect *dialect_of_compat(struct broker *broker, bool is_wo
                                                                      : &mdp_d1.dialect;
 }
 
+static const struct dialect *dialect_of_envelope(struct broker *broker)
+{
+    struct bytes second = message_frame(&broker->message, 1);
+    if (mdp_is_header(second, mdp_01.client) || mdp_is_header(second, mdp_01.worker))
+        return &mdp_01.dialect;
+    if (mdp_is_header(second, mdp_d1.client) || mdp_is_header(second, mdp_d1.worker))
+        return dialect_of_compat(broker, mdp_is_header(second, mdp_d1.worker));
+    return NULL;
+}
+
 static const struct dialect *dialect_of_frames(struct broker *broker)
 {
     struct message *message = &broker->message;
     struct bytes first = message_frame(message, 0);
-    struct bytes second = message_frame(message, 1);
-    if (begins_with(first, "BUSB"))
+    if (first.size == 0)
+        return dialect_of_envelope(broker);
+    if (begins_with(first, "BUSB", 4))
         return &native_dialect;
-    if (is_text(first, mdp_02.client) || is_text(first, mdp_02.worker))
+    if (mdp_is_header(first, mdp_02.client) || mdp_is_header(first, mdp_02.worker))
         return &mdp_02.dialect;
-    if (first.size > 0)
-        return begins_with(first, "MDP") || message->session != NULL ? NULL : &native_dialect;
-    if (is_text(second, mdp_01.client) || is_text(second, mdp_01.worker))
-        return &mdp_01.dialect;
-    if (is_text(second, mdp_d1.client) || is_text(second, mdp_d1.worker))
-        return dialect_of_compat(broker, is_text(second, mdp_d1.worker));
-    return NULL;
+    return begins_with(first, "MDP", 3) || message->session != NULL ? NULL : &native_dialect;
 }
 
 /* A worker that was not known to speak D1 or D4 has shown it. */

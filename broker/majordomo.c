@@ -118,8 +118,7 @@ void majordomo_receive(struct broker *broker, const struct dialect *dialect)
     if (arrival.form->enveloped)
         arrival.at++;
     (void)mdp_take(&arrival, &header);
-    if (header.size == strlen(arrival.form->client) &&
-        memcmp(header.data, arrival.form->client, header.size) == 0)
+    if (mdp_is_header(header, arrival.form->client))
         mdp_client_receive(&arrival);
     else
         mdp_worker_receive(&arrival);

@@ -6,6 +6,8 @@
 #ifndef BROKER_MAJORDOMO_H
 #define BROKER_MAJORDOMO_H
 
+#include <string.h>
+
 #include "base/list.h"
 #include "broker/core.h"
 #include "broker/dialect.h"
@@ -24,10 +26,14 @@ enum mdp_command {
     MDP_COMMANDS,
 };
 
+enum {
+    MDP_HEADER_SIZE = 6,
+};
+
 struct mdp_form {
     struct dialect dialect;
-    const char *client; /* the frame that its messages begin with … */
-    const char *worker;
+    char client[MDP_HEADER_SIZE + 1]; /* the frame that its messages begin with … */
+    char worker[MDP_HEADER_SIZE + 1];
     bool enveloped;         /* … after an empty one */
     uint8_t client_request; /* number of a client's REQUEST; 0 if it has no command frame … */
     uint8_t client_partial; /* … so these, in answers */
@@ -85,6 +91,16 @@ struct majordomo {
     bool cancelled;   /* nobody waits for them any more */
     bool is_answered; /* the last came, and waits behind the others */
 };
+
+static inline bool mdp_is_header(struct bytes frame, const char header[MDP_HEADER_SIZE + 1])
+{
+    return frame.size == MDP_HEADER_SIZE && memcmp(frame.data, header, MDP_HEADER_SIZE) == 0;
+}
+
+static inline struct bytes mdp_header(const char header[MDP_HEADER_SIZE + 1])
+{
+    return (struct bytes){.data = (const uint8_t *)header, .size = MDP_HEADER_SIZE};
+}
 
 static inline const struct mdp_form *form_of(const struct session *session)
 {

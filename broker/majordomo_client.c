@@ -250,7 +250,7 @@ static void answer_begin(struct answer *answer, const uint8_t *number)
     answer->count = 0;
     if (form->enveloped)
         answer->frames[answer->count++] = (struct bytes){0};
-    answer->frames[answer->count++] = bytes_of_text(form->client);
+    answer->frames[answer->count++] = mdp_header(form->client);
     if (*number != 0)
         answer->frames[answer->count++] = (struct bytes){.data = number, .size = 1};
     if (form->names_service)

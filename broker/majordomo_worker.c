@@ -26,7 +26,7 @@ static size_t command_begin(const struct mdp_form *form, enum mdp_command comman
     size_t count = 0;
     if (form->enveloped)
         frames[count++] = (struct bytes){0};
-    frames[count++] = bytes_of_text(form->worker);
+    frames[count++] = mdp_header(form->worker);
     frames[count++] = (struct bytes){.data = &form->commands[command], .size = 1};
     return count;
 }

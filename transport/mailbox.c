@@ -135,7 +135,7 @@ enum outbox_result mailbox_flush(struct mailbox *mailbox, void *socket,
         mailbox->first = letter->next;
         mailbox->waiting -= letter->size;
         mailbox->sent++;
-        letter_destroy(letter); /* its frames are empty: libzmq has them */
+        free(letter); /* libzmq has its frames, and needs no zmq_msg_close of those that were sent */
     }
     return OUTBOX_SENT;
 }
