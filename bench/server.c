@@ -168,17 +168,22 @@ static void expand(const char *text, const struct choice *choice, char word[WORD
     word[used < WORD_SIZE ? used : WORD_SIZE - 1] = '\0';
 }
 
-/* The words of a row, expanded, in memory that lives as long as the process. */
-static char **expand_all(const char *const texts[WORDS_MAX], const struct choice *choice)
+/* The words of a row, expanded. */
+struct words {
+    char *at[WORDS_MAX + 1]; /* NULL after the last */
+    char texts[WORDS_MAX][WORD_SIZE];
+};
+
+static char **expand_all(struct words *words, const char *const texts[WORDS_MAX],
+                         const struct choice *choice)
 {
-    char **words = calloc(WORDS_MAX + 1, sizeof *words);
-    for (size_t i = 0; words != NULL && i < WORDS_MAX && texts[i] != NULL; i++) {
-        words[i] = malloc(WORD_SIZE);
-        if (words[i] == NULL)
-            break;
-        expand(texts[i], choice, words[i]);
+    size_t count = 0;
+    for (; count < WORDS_MAX && texts[count] != NULL; count++) {
+        words->at[count] = words->texts[count];
+        expand(texts[count], choice, words->texts[count]);
     }
-    return words;
+    words->at[count] = NULL;
+    return words->at;
 }
 
 static bool can_connect(const char *port, const char *path)
@@ -207,12 +212,14 @@ static void start_program(struct server *server, const struct choice *choice, bo
     const struct system *system = server->system;
     char log[WORD_SIZE], path[WORD_SIZE];
     char *nothing[] = {NULL};
+    struct words argv, environment;
     expand("{dir}/log", choice, log);
     expand("{dir}/socket", choice, path);
     if (system->companion[0] != NULL)
-        server->companion = process_start(expand_all(system->companion, choice), nothing, log);
-    server->pid = process_start(expand_all(system->argv, choice),
-                                expand_all(system->environment, choice), log);
+        server->companion = process_start(expand_all(&argv, system->companion, choice), nothing,
+                                          log);
+    server->pid = process_start(expand_all(&argv, system->argv, choice),
+                                expand_all(&environment, system->environment, choice), log);
     for (int i = 0; i < START_STEPS; i++) {
         if (can_connect(choice->ports[0], ipc ? path : NULL))
             return;
