@@ -186,11 +186,9 @@ static void request_receive(struct mdp_arrival *arrival, struct bytes name)
         return;
     struct mdp_request *request = request_new(arrival->session, name);
     struct mdp_body body = {0};
-    if (request == NULL)
-        session_doom(broker, arrival->session, "out of memory");
-    else if (begins_with(name, "mmi."))
+    if (request != NULL && begins_with(name, "mmi."))
         answer_itself(arrival, request, name);
-    else if (mdp_body_take(arrival, &body))
+    else if (request != NULL && mdp_body_take(arrival, &body))
         call(arrival, request, name, &body);
     else
         session_doom(broker, arrival->session, "out of memory");
@@ -236,38 +234,31 @@ static const char *digits_of(enum busbar_status status)
     return "400";
 }
 
-/* An answer that is being put together. */
-struct answer {
-    const struct mdp_form *form;
-    const struct mdp_request *request;
-    struct bytes frames[ANSWER_HEAD_MAX + FRAMES_MAX];
-    size_t count;
-};
-
-static void answer_begin(struct answer *answer, const uint8_t *number)
+/* The frames that an answer begins with; `number` is in its place until they are sent. */
+static size_t answer_begin(const struct mdp_form *form, const uint8_t *number,
+                           const struct mdp_request *request, struct bytes *frames)
 {
-    const struct mdp_form *form = answer->form;
-    answer->count = 0;
+    size_t count = 0;
     if (form->enveloped)
-        answer->frames[answer->count++] = (struct bytes){0};
-    answer->frames[answer->count++] = mdp_header(form->client);
+        frames[count++] = (struct bytes){0};
+    frames[count++] = mdp_header(form->client);
     if (*number != 0)
-        answer->frames[answer->count++] = (struct bytes){.data = number, .size = 1};
+        frames[count++] = (struct bytes){.data = number, .size = 1};
     if (form->names_service)
-        answer->frames[answer->count++] = (struct bytes){
-            .data = (const uint8_t *)answer->request->service,
-            .size = answer->request->service_size};
+        frames[count++] = (struct bytes){.data = (const uint8_t *)request->service,
+                                         .size = request->service_size};
+    return count;
 }
 
 static bool answer_put(struct session *session, const struct packet *packet, struct blob *attached)
 {
-    struct answer answer; /* not set to zero: there are many frames */
-    answer.form = form_of(session);
-    answer.request = request_of_id(packet->id);
-    answer_begin(&answer, packet->command == PACKET_PART ? &answer.form->client_partial
-                                                         : &answer.form->client_final);
-    answer.count += frames_of_body(answer.frames + answer.count, packet->body, packet->encoding);
-    return mailbox_put(&session->majordomo->mailbox, answer.frames, answer.count, attached);
+    const struct mdp_form *form = form_of(session);
+    struct bytes frames[ANSWER_HEAD_MAX + FRAMES_MAX];
+    bool is_part = packet->command == PACKET_PART;
+    size_t count = answer_begin(form, is_part ? &form->client_partial : &form->client_final,
+                                request_of_id(packet->id), frames);
+    count += frames_of_body(frames + count, packet->body, packet->encoding);
+    return mailbox_put(&session->majordomo->mailbox, frames, count, attached);
 }
 
 /* Silence, since this protocol has no errors; or the status as a body. */
