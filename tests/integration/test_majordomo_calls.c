@@ -109,6 +109,8 @@ static void replies_find_the_client_whose_request_they_answer(void **state)
         snprintf(text, sizeof text, "from %d", i);
         mdp_say(clients[i], MDP_REQUEST, text);
     }
+    /* One that replied early would be given a second request, and another none. */
+    KIT_EVENTUALLY(kit_counter(kit, "dispatched") == CLIENTS, 10000);
     for (int i = CLIENTS - 1; i >= 0; i--)
         mdp_echo(workers[i]);
     for (int i = 0; i < CLIENTS; i++) {
