@@ -292,7 +292,7 @@ static bool question_read(struct question *question, const struct packet *packet
         text = busbar_value_data(value, &size);
     }
     question->name = (struct bytes){.data = (const uint8_t *)text, .size = size};
-    return is_whole && name_is_service(text, size);
+    return is_whole && name_is_majordomo(text, size);
 }
 
 static void builtin_answer(struct question *question, struct session *session,

@@ -75,10 +75,11 @@ struct call {
     uint64_t deadline;
     uint64_t dispatched_at; /* when its worker was given it */
 
-    uint64_t sequence;     /* order of arrival, for the backlog */
-    uint64_t queued_at;    /* when it began to wait in the backlog */
-    uint64_t wait_until;   /* how long it waits for somebody to serve it; 0: not at all */
-    uint64_t sign_at;      /* with `stall`: when its worker gave the last sign */
+    uint64_t sequence;   /* order of arrival, for the backlog */
+    uint64_t queued_at;  /* when it began to wait in the backlog */
+    uint64_t wait_until; /* how long it waits for somebody to serve it; 0: not at all */
+    uint32_t wait;       /* ms: so long anew, each time the last that served it goes; 0: not anew */
+    uint64_t sign_at;    /* with `stall`: when its worker gave the last sign */
     struct map_node by_id; /* peer.by_id, if that is in use */
     struct caller *caller; /* of a oneway call; else undefined */
     uint32_t granted;      /* of a stream: in all, what its client granted after the CALL */

@@ -27,6 +27,11 @@ bool mdp_is_ambiguous(const struct broker *broker, const struct mdp_form *form)
            is_allowed(broker, MAJORDOMO_D4);
 }
 
+static bool is_undecided(const struct session *session)
+{
+    return session->majordomo != NULL && session->majordomo->undecided;
+}
+
 /*
  * D1 or D4, of a worker that may speak either: their READYs are the same, the number of a HEARTBEAT in
  * one is that of something longer, or of the last word, in the other. NULL if this message cannot tell.
@@ -37,7 +42,8 @@ static const struct dialect *dialect_of_command(struct broker *broker)
     const struct session *session = message->session;
     struct bytes command = message_frame(message, 2);
     bool is_bare = message->count == 3;
-    if (session != NULL && session->majordomo != NULL && !session->majordomo->undecided)
+    if (session != NULL && !is_undecided(session) &&
+        (session->dialect == &mdp_d1.dialect || session->dialect == &mdp_d4.dialect))
         return session->dialect;
     if (command.size != 1)
         return NULL;
@@ -88,8 +94,7 @@ static const struct dialect *dialect_of_frames(struct broker *broker)
 /* A worker that was not known to speak D1 or D4 has shown it. */
 static bool is_a_decision(const struct session *session, const struct dialect *dialect)
 {
-    return session->majordomo != NULL && session->majordomo->undecided &&
-           (dialect == &mdp_d1.dialect || dialect == &mdp_d4.dialect);
+    return is_undecided(session) && (dialect == &mdp_d1.dialect || dialect == &mdp_d4.dialect);
 }
 
 const struct dialect *dialect_of_message(struct broker *broker)

@@ -32,6 +32,12 @@ void intake_fini(struct intake *intake);
 bool intake_open(struct intake *intake, int fd);
 void intake_close(struct intake *intake, int fd);
 
+/* Is it the descriptor of a connection that was accepted, and of whose end nothing was told? */
+static inline bool intake_is_open(const struct intake *intake, int fd)
+{
+    return fd >= 0 && (size_t)fd < intake->size && intake->by_fd[fd].cookie != 0;
+}
+
 /* A message of so many bytes reached the broker, ZMTP's own headers included. */
 static inline void intake_take(struct intake *intake, int fd, size_t bytes)
 {

@@ -107,21 +107,30 @@ bool mdp_is_reserved(struct bytes name)
 
 /* Sessions ------------------------------------------------------------------------------------ */
 
+/* What a message begins with; an empty frame for what begins with something else. */
+static struct bytes take_header(struct mdp_arrival *arrival)
+{
+    struct bytes header = {0};
+    if (arrival->form->enveloped && (!mdp_take(arrival, &header) || header.size != 0))
+        return (struct bytes){0};
+    (void)mdp_take(arrival, &header);
+    return header;
+}
+
 void majordomo_receive(struct broker *broker, const struct dialect *dialect)
 {
     struct mdp_arrival arrival = {.broker = broker,
                                   .form = CONTAINER_OF(dialect, const struct mdp_form, dialect),
                                   .session = broker->message.session};
-    struct bytes header = {0};
+    struct bytes header = take_header(&arrival);
     message_account(broker, &broker->message);
     broker->packets++;
-    if (arrival.form->enveloped)
-        arrival.at++;
-    (void)mdp_take(&arrival, &header);
     if (mdp_is_header(header, arrival.form->client))
         mdp_client_receive(&arrival);
-    else
+    else if (mdp_is_header(header, arrival.form->worker))
         mdp_worker_receive(&arrival);
+    else
+        mdp_refuse(&arrival, "it has no header of its dialect");
 }
 
 bool majordomo_begin(struct broker *broker, struct session *session, const struct hello *hello)
@@ -172,8 +181,7 @@ bool majordomo_put(struct broker *broker, struct session *session, const struct 
 
 size_t majordomo_due(const struct session *session)
 {
-    const struct majordomo *majordomo = session->majordomo;
-    return mailbox_bytes(&majordomo->mailbox) + majordomo->part_bytes;
+    return mailbox_bytes(&session->majordomo->mailbox); /* parts that wait are due to others */
 }
 
 enum outbox_result majordomo_flush(struct broker *broker, struct session *session)
@@ -200,7 +208,8 @@ void majordomo_inspect(struct broker *broker, struct session *session)
 {
     struct majordomo *majordomo = session->majordomo;
     if (!peer_is_worker(&session->peer)) {
-        if (session->peer.call_count == 0 && broker->now - session->last_seen > IDLE_MS)
+        if (session->peer.call_count == 0 && mailbox_is_empty(&majordomo->mailbox) &&
+            broker->now - session->last_seen > IDLE_MS)
             session_doom(broker, session, "a client that has not asked for anything lately");
         return;
     }

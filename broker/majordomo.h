@@ -85,6 +85,7 @@ struct majordomo {
     uint64_t busy_at; /* ms: since when */
     bool is_stream;   /* whose client takes parts: so many at the moment */
     uint32_t window;
+    bool is_granted;   /* and more of them later */
     struct list parts; /* mdp_part.of_worker: to be merged with the last, or beyond the window */
     size_t part_bytes;
     bool overflow;    /* they were too many, and were dropped */

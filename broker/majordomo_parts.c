@@ -81,7 +81,8 @@ static void hold(struct broker *broker, struct session *session, const struct md
     struct majordomo *majordomo = session->majordomo;
     if (majordomo->overflow || majordomo->cancelled)
         return;
-    if (majordomo->part_bytes + body->bytes.size > broker->settings.body_limit ||
+    if ((majordomo->is_stream && majordomo->window == 0 && !majordomo->is_granted) ||
+        majordomo->part_bytes + body->bytes.size > broker->settings.body_limit ||
         !part_add(majordomo, body)) {
         majordomo->overflow = true;
         mdp_parts_drop(majordomo);

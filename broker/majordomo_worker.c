@@ -61,6 +61,8 @@ void mdp_dismiss(struct broker *broker, struct session *session, const char *rea
     if (session->doom != NULL)
         return;
     broker->counters.disconnects++;
+    session->peer.leaving =
+        true; /* a result that is sent on now must not bring it another request */
     if (command_put(session, MDP_DISCONNECT))
         (void)session_push(broker, session);
     session_doom(broker, session, reason);
@@ -75,7 +77,8 @@ static bool request_put(struct session *session, const struct packet *packet, st
     token_write(token, packet->id);
     frames[count++] = (struct bytes){.data = token, .size = TOKEN_SIZE};
     frames[count++] = (struct bytes){0};
-    if (majordomo->method_frame && packet->method.size > 0)
+    if (packet->method.size > 0 &&
+        (majordomo->method_frame || (packet->flags & PACKET_METHOD_FRAME) != 0))
         frames[count++] = packet->method;
     count += frames_of_body(frames + count, packet->body, packet->encoding);
     if (!mailbox_put(&majordomo->mailbox, frames, count, attached))
@@ -95,6 +98,7 @@ static bool call_put(struct broker *broker, struct session *session, const struc
     majordomo->busy_at = broker->now;
     majordomo->is_stream = (packet->flags & PACKET_STREAM) != 0;
     majordomo->window = (uint32_t)(window < PACKET_WINDOW_MAX ? window : PACKET_WINDOW_MAX);
+    majordomo->is_granted = window < PACKET_WINDOW_MAX; /* who has all of them grants none */
     majordomo->overflow = false;
     majordomo->cancelled = false;
     majordomo->is_answered = false;

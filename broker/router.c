@@ -242,6 +242,7 @@ static struct call *call_new(struct router *router, const struct arriving *arriv
     call->window = (uint32_t)arriving->wishes.window;
     call->deadline = now + packet->timeout;
     call->wait_until = arriving->wishes.wait == 0 ? 0 : now + arriving->wishes.wait;
+    call->wait = arriving->client->calls_whole ? (uint32_t)arriving->wishes.wait : 0;
     call->method = method;
     method_ref(method);
     list_append(&client->calls, &call->of_client);

@@ -42,7 +42,7 @@ static inline bool call_is_kept(const struct call *call, bool idempotent)
 bool call_begin_waiting(struct router *router, struct call *call);
 
 /* Does nobody offer its method, and may it wait until somebody does? */
-bool call_may_wait(const struct router *router, const struct call *call, uint64_t now);
+bool call_may_wait(const struct router *router, struct call *call, uint64_t now);
 
 /* Gives a kept call to a worker and lets go of the bytes unless it may be repeated. */
 void call_dispatch_kept(struct router *router, struct call *call, const struct provider *provider,

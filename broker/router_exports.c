@@ -70,6 +70,8 @@ static void export_drop_queued(struct router *router, const struct export *expor
         if (!method_is_open(export->methods[i]))
             router_drop_queued(router, export->methods[i], now);
     }
+    if (service->export_count == 0 && service->whole != NULL)
+        router_drop_queued(router, service->whole, now);
     for (size_t i = 0; export->registration.whole && i < service->method_slots; i++) {
         if (service->methods[i] != NULL && !method_is_open(service->methods[i]))
             router_drop_queued(router, service->methods[i], now);

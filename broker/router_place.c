@@ -93,6 +93,13 @@ static void add_caller(const struct call *call, struct packet *packet, uint8_t *
     *packet = longer;
 }
 
+/* Was it the configuration that named the method of a call of a whole service? */
+static bool is_named_by_rule(const struct call *call)
+{
+    const struct service_rule *rule = call->method->service->rule;
+    return rule != NULL && rule->method != NULL && rule->method[0] != '\0';
+}
+
 /* Gives the call to the worker; `packet` holds metadata and body. */
 static void call_dispatch(struct router *router, struct call *call, const struct provider *provider,
                           struct packet packet, struct blob *attached)
@@ -107,8 +114,12 @@ static void call_dispatch(struct router *router, struct call *call, const struct
                              (attached != NULL ? PACKET_ATTACHED : 0));
     packet.status = 0;
     packet.fate = 0;
-    if (provider->export->registration.whole && call->client->calls_whole)
-        packet.method.size = 0; /* it was the configuration that named one, to find a worker */
+    if (provider->export->registration.whole && call->client->calls_whole) {
+        if (is_named_by_rule(call)) /* to find a worker */
+            packet.method.size = 0;
+        else
+            packet.flags |= PACKET_METHOD_FRAME;
+    }
     if (provider->export->registration.caller)
         add_caller(call, &packet, space, &copy);
     router->counters->dispatched++;
@@ -260,8 +271,11 @@ void call_place_again(struct router *router, struct call *call, const struct pee
         router_serve_rest(router, call->method->service, except, now);
 }
 
-bool call_may_wait(const struct router *router, const struct call *call, uint64_t now)
+bool call_may_wait(const struct router *router, struct call *call, uint64_t now)
 {
-    return !method_is_served(call->method) &&
-           (now < call->wait_until || now < router->settle_until);
+    if (method_is_served(call->method))
+        return false;
+    if (call->wait != 0) /* its client cannot ask anew, and its worker may be back in a moment */
+        call->wait_until = now + call->wait;
+    return now < call->wait_until || now < router->settle_until;
 }

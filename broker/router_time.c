@@ -13,7 +13,9 @@ static uint64_t queue_age(const struct router *router, const struct call *call)
 
 static bool is_unserved(const struct call *call)
 {
-    return call->state == CALL_QUEUED && !method_is_served(call->method);
+    const struct method *method = call->method;
+    bool awaits_any = method->method_size == 0 && method->service->export_count > 0;
+    return call->state == CALL_QUEUED && !awaits_any && !method_is_served(call->method);
 }
 
 /* How long an unserved call waits. */

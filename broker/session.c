@@ -1,6 +1,7 @@
 /* Sessions opened and ended, their outboxes flushed, their silence noticed. */
 #include "broker/session.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,17 @@ bool sessions_are_full(const struct broker *broker)
     return broker->sessions.by_id.count >= broker->settings.session_limit;
 }
 
+/* Of two connections that had the same descriptor: libzmq numbers them as they come. */
+static bool is_later(const struct routing_id *a, const struct routing_id *b)
+{
+    uint32_t numbers[2];
+    if (a->size != 5 || b->size != 5 || a->bytes[0] != 0 || b->bytes[0] != 0)
+        return false; /* ids that peers chose themselves tell nothing */
+    memcpy(&numbers[0], a->bytes + 1, sizeof numbers[0]);
+    memcpy(&numbers[1], b->bytes + 1, sizeof numbers[1]);
+    return (int32_t)(ntohl(numbers[0]) - ntohl(numbers[1])) > 0;
+}
+
 struct session *session_open(struct broker *broker, const struct dialect *dialect,
                              const struct hello *hello)
 {
@@ -125,8 +137,11 @@ struct session *session_open(struct broker *broker, const struct dialect *dialec
         broker->counters.sessions_refused++;
         return NULL;
     }
-    if (session_find_fd(&broker->sessions, fd) != NULL)
+    struct session *other = session_find_fd(&broker->sessions, fd);
+    if (other != NULL && !is_later(&message->from, &other->id))
         return NULL; /* a dead peer's last words: its descriptor is another's by now */
+    if (other != NULL)
+        session_break(broker, other);
     struct session *session = session_new(broker, dialect, &message->from);
     if (session == NULL)
         return NULL;
@@ -137,6 +152,8 @@ struct session *session_open(struct broker *broker, const struct dialect *dialec
         broker_log(broker, BROKER_LOG_DEBUG, "session_opened", "peer=%llu fd=%d dialect=%s",
                    (unsigned long long)session->peer.number, fd, dialect->name);
         message->session = session;
+        if (fd >= 0 && !intake_is_open(&broker->intake, fd))
+            session_break(broker, session); /* gone already: no event would end it */
         return session;
     }
     session_end(broker, session, "it was gone before it was welcomed");

@@ -85,9 +85,10 @@ enum packet_flag {
         0x01,             /* CALL: may be executed twice, by the caller's word or the method's */
     PACKET_ONEWAY = 0x02, /* CALL: its client wants no result. REPLY to a client: just accepted */
     PACKET_STREAM = 0x04, /* CALL: its client takes parts */
-    PACKET_BY_WORKER = 0x02,  /* ERROR to a client: a worker reported it */
-    PACKET_BY_HANDLER = 0x04, /* ERROR: and more exactly its handler */
-    PACKET_ATTACHED = 0x10,   /* the body is the next frame of the message */
+    PACKET_METHOD_FRAME = 0x08, /* CALL, never on the wire: its method was a frame of its body */
+    PACKET_BY_WORKER = 0x02,    /* ERROR to a client: a worker reported it */
+    PACKET_BY_HANDLER = 0x04,   /* ERROR: and more exactly its handler */
+    PACKET_ATTACHED = 0x10,     /* the body is the next frame of the message */
     PACKET_CRITICAL_MASK = 0xf0,
     PACKET_CRITICAL_KNOWN = PACKET_ATTACHED,
 };
