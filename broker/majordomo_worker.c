@@ -61,8 +61,7 @@ void mdp_dismiss(struct broker *broker, struct session *session, const char *rea
     if (session->doom != NULL)
         return;
     broker->counters.disconnects++;
-    session->peer.leaving =
-        true; /* a result that is sent on now must not bring it another request */
+    session->peer.leaving = true; /* what is sent on now must not bring it another request */
     if (command_put(session, MDP_DISCONNECT))
         (void)session_push(broker, session);
     session_doom(broker, session, reason);

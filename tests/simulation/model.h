@@ -94,6 +94,7 @@ struct model_call {
     bool house;       /* oneway and accepted: the broker's own */
     bool streamed;    /* a part of it was passed on */
     bool unserved;    /* waited for somebody to serve it */
+    bool had_servers; /* somebody would have been given it when it was looked at last */
     bool counted;     /* among model.unserved */
     bool uncertain;   /* of the house, and may have ended: nobody would be told */
     bool reached;     /* it left the broker: the worker may know of it */
@@ -156,6 +157,7 @@ enum spread {
 
 struct model_service {
     enum spread spread;
+    bool names_method;          /* the configuration does, for clients that know none */
     uint32_t exports;           /* a bit per worker that registered it */
     uint32_t drained;           /* of those */
     uint32_t named;             /* of those: want to know who calls */

@@ -31,11 +31,12 @@ static struct model_call *call_of_body(struct model *model, const uint8_t *body,
     return call;
 }
 
-/* Who knows no methods is told none that were asked for in the name of who knows none either. */
+/* Who knows no methods is not told one that only the configuration named. */
 static bool is_blank(const struct model *model, const struct model_call *call, uint8_t worker)
 {
     const struct model_service *service = &model->services[call->asked.service];
-    return call->asked.nameless && (service->offers[WHOLE] & bit(worker)) != 0;
+    return call->asked.nameless && service->names_method &&
+           (service->offers[WHOLE] & bit(worker)) != 0;
 }
 
 static void check_call(const struct model *model, const struct model_call *call,
@@ -198,6 +199,7 @@ struct model_call *model_given(struct model *model, const struct given *given)
     model->rescued += call->unserved || !model_is_offered(model, &call->asked);
     call->phase = PHASE_RUNNING;
     call->unserved = false;
+    call->had_servers = true;
     call->reasons = 0;
     note_worker(model, call, given);
     return call;

@@ -19,11 +19,20 @@ uint32_t model_free_workers(const struct model *model)
     return free;
 }
 
+/* Is there anybody whom it would be given to, once he is free? Without a method that may be anyone. */
+static bool has_hope(const struct model *model, const struct model_call *call)
+{
+    const struct model_service *service = &model->services[call->asked.service];
+    return model_servers(model, &call->asked) != 0 ||
+           (call->asked.method == WHOLE && !model_is_offered(model, &call->asked) &&
+            service->exports != 0);
+}
+
 /* It must not wait any longer: nobody serves it, or too long already. */
 static bool is_overdue(const struct model *model, const struct model_call *call)
 {
     const struct model_limits *limits = &model->limits;
-    if (model_servers(model, &call->asked) == 0 && !model_is_patient(model, call))
+    if (!has_hope(model, call) && !model_is_patient(model, call))
         return true;
     return limits->queue_age != 0 && !call->unserved &&
            model->now >= call->queued_at + limits->queue_age;
@@ -46,6 +55,10 @@ static void look_at(struct model *model, struct model_call *call)
         return;
     if (!model_is_offered(model, &call->asked))
         call->unserved = true;
+    bool has_servers = has_hope(model, call);
+    if (call->had_servers && !has_servers && call->asked.nameless && call->asked.wait != 0)
+        call->wait_until = model->now + call->asked.wait;
+    call->had_servers = has_servers;
     if (is_overdue(model, call) || (call->house && model->now >= call->deadline)) {
         if (!call->house)
             history_fail("call #%llu waits for service %u, method %u, and must not any longer",

@@ -105,6 +105,13 @@ static bool may_be_busy(const struct model *model, const struct model_call *call
     return model_is_patient(model, call) && unserved >= model->limits.waiting_calls;
 }
 
+/* It waits, and anybody who is there may be given it: there is nothing to lose patience about. */
+static bool awaits_anybody(const struct model *model, const struct model_call *call)
+{
+    return call->phase == PHASE_WAITING && call->asked.method == WHOLE && call->asked.wait != 0 &&
+           model->services[call->asked.service].exports != 0;
+}
+
 /* Why a call may end that no worker has. */
 static uint64_t placeless_reasons(const struct model *model, const struct model_call *call)
 {
@@ -113,7 +120,8 @@ static uint64_t placeless_reasons(const struct model *model, const struct model_
     uint64_t reasons = 0;
     if (model_servers(model, &call->asked) == 0 && model_is_offered(model, &call->asked))
         reasons |= bit(BUSBAR_DRAINING);
-    else if (!model_is_offered(model, &call->asked) && !model_is_patient(model, call))
+    else if (!model_is_offered(model, &call->asked) && !model_is_patient(model, call) &&
+             !awaits_anybody(model, call))
         reasons |= call->attempts > 0      ? bit(BUSBAR_WORKER_LOST)
                    : service->exports == 0 ? bit(BUSBAR_NO_SERVICE)
                                            : bit(BUSBAR_NO_METHOD);

@@ -58,10 +58,12 @@ void model_count_methods(const struct model *model, uint8_t service, size_t *lea
     *most = (size_t)__builtin_popcountll(sure | perhaps);
 }
 
+/* A client without methods cannot ask again: its call waits anew when the last that served it goes. */
 bool model_is_patient(const struct model *model, const struct model_call *call)
 {
+    bool anew = call->asked.nameless && call->asked.wait != 0 && call->had_servers;
     return !model_is_offered(model, &call->asked) &&
-           (model->now < call->wait_until || model->now < model->settle_until);
+           (anew || model->now < call->wait_until || model->now < model->settle_until);
 }
 
 /* Too little time left, by what calls needed lately? By which rule is the broker's affair. */

@@ -94,10 +94,12 @@ static struct router_limits random_limits(struct world *world)
 {
     static const enum balance BALANCES[] = {BALANCE_UNSET, BALANCE_LEAST_LOADED,
                                             BALANCE_ROUND_ROBIN, BALANCE_RANDOM};
+    static char method[] = "m"; /* by whatever name: it tells only that the file names one */
     for (unsigned service = 0; service < SERVICES; service++)
         world->rules[service] = (struct service_rule){
             .name = (char *)(uintptr_t)SERVICE_NAMES[service],
             .balance = service == STICKY ? BALANCE_STICKY : BALANCES[pick(world, 4)],
+            .method = service % 2 == 0 ? method : NULL,
         };
     return (struct router_limits){
         .body_limit = BODY_LIMIT,
@@ -137,8 +139,10 @@ static void model_open(struct world *world, const struct router_limits *limits)
         [BALANCE_STICKY] = SPREAD_STICKY,
     };
     model_start(&world->model, &known, world->now);
-    for (unsigned service = 0; service < SERVICES; service++)
+    for (unsigned service = 0; service < SERVICES; service++) {
         world->model.services[service].spread = SPREADS[world->rules[service].balance];
+        world->model.services[service].names_method = world->rules[service].method != NULL;
+    }
 }
 
 void world_open(struct world *world)
