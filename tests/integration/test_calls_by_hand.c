@@ -142,7 +142,7 @@ static void drain_takes_three_arguments_of_its_types(void **state)
         {SCENE_BYTES("\x93\xa4hand\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xc3"), PACKET_MESSAGEPACK,
          BUSBAR_BAD_REQUEST},
         {SCENE_BYTES("\x93\0\0\xc3"), PACKET_MESSAGEPACK, BUSBAR_BAD_REQUEST},
-        {SCENE_BYTES("\x93\xa3no!\0\xc3"), PACKET_MESSAGEPACK, BUSBAR_BAD_REQUEST},
+        {SCENE_BYTES("\x93\xa3no \0\xc3"), PACKET_MESSAGEPACK, BUSBAR_BAD_REQUEST},
         {SCENE_BYTES("\x93\xa6nobody\0\xc3"), PACKET_MESSAGEPACK, BUSBAR_NO_SERVICE},
         {SCENE_BYTES("\x93\xa3"
                      "bus\0\xc3"),
