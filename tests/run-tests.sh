@@ -2,6 +2,9 @@
 # Runs the test programs and shell tests given as arguments, each under a time limit; prints a line
 # for each, the output of those that fail, and last `N passed, N failed`, counted in test cases.
 # TEST_FILTER=text: only programs whose path contains it. TEST_TIMEOUT: seconds for one program.
+# TEST_AGAIN=1: a program that fails has a second run, alone, unless a sanitizer reported something.
+# The sanitizer's builds are several times slower, and what they are run for are the reports; the
+# bounds of time are held by the normal build, where a failure is one at once.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -16,6 +19,7 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 passed=0
 failed=0
+failures=()
 
 # A sanitizer's reports go to files, so that those of a test's child processes count as well.
 if [ -n "${BUSBAR_SANITIZE:-}" ]; then
@@ -41,8 +45,11 @@ count_cases() {
     skipped=$((skipped + $(grep -c '^skipped - ' "$output")))
 }
 
-run_one() {
-    local program=$1 output=$scratch/output started ended code note=
+# Runs PROGRAM; sets ok, bad, skipped, note and reported.
+try() {
+    local program=$1 output=$2 code
+    note=
+    reported=
     local -a command=("$program")
     case $program in *.sh) command=(bash "$program") ;; esac
     if [ "${BUSBAR_VALGRIND:-}" = 1 ] && [[ $program != *.sh ]]; then
@@ -51,16 +58,15 @@ run_one() {
             --log-file="$scratch/report.%p" --suppressions=build-aux/valgrind.supp "$program")
     fi
 
-    started=$(date +%s%N)
     { # the shell's own word on a crash goes nowhere: the line below says it
         timeout --kill-after=5 "$timeout_seconds" "${command[@]}" >"$output" 2>&1 </dev/null
         code=$?
     } 2>/dev/null
-    ended=$(date +%s%N)
 
     count_cases "$output"
     if [ -n "$(find "$scratch" -name 'report.*' -size +0)" ]; then
         note=", with a report on memory or threads"
+        reported=yes
         bad=$((bad + 1))
         cat "$scratch"/report.* >>"$output"
     fi
@@ -76,11 +82,27 @@ run_one() {
         note=", no test in it"
         bad=1
     fi
+}
+
+run_one() {
+    local program=$1 output=$scratch/output started
+    started=$(date +%s%N)
+    try "$program" "$output"
+    if [ "$bad" -ne 0 ] && [ -z "$reported" ] && [ "${TEST_AGAIN:-}" = 1 ]; then
+        sed 's/^/    /' "$output"
+        echo "    tests/${program##*tests/}: $bad failed; a second run"
+        try "$program" "$output"
+    fi
     [ "$skipped" -eq 0 ] || note="$note, $skipped skipped"
 
     printf '%-52s %3d passed, %d failed  %6.2f s%s\n' "tests/${program##*tests/}" "$ok" "$bad" \
-        "$(((ended - started) / 10000000))e-2" "$note"
-    [ "$bad" -eq 0 ] || sed 's/^/    /' "$output"
+        "$((($(date +%s%N) - started) / 10000000))e-2" "$note"
+    if [ "$bad" -ne 0 ]; then
+        sed 's/^/    /' "$output"
+        failures+=("tests/${program##*tests/}$note")
+        while IFS= read -r line; do failures+=("    $line"); done < <(
+            grep -E '^(not ok - |\[  FAILED  \] |\[   LINE   \])|: error: ' "$output" | head -n 20)
+    fi
     [ "$skipped" -eq 0 ] || sed -n 's/^skipped - /    skipped: /p' "$output"
     passed=$((passed + ok))
     failed=$((failed + bad))
@@ -90,5 +112,6 @@ for program in "$@"; do
     case $program in *"$filter"*) run_one "$(realpath "$program" --relative-base="$PWD" -s)" ;; esac
 done
 
+[ ${#failures[@]} -eq 0 ] || printf 'failed: %s\n' "${failures[@]}"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
