@@ -98,12 +98,14 @@ int fault_worker_run(const void *argument)
         busbar_worker_register(running, &service) != BUSBAR_OK)
         return 1;
     signal(SIGTERM, on_signal);
-    if (busbar_worker_start(running) != BUSBAR_OK ||
-        busbar_worker_wait_ready(running, READY_MS) != BUSBAR_OK)
-        return 1;
-    puts("ready");
-    fflush(stdout);
-    enum busbar_status status = BUSBAR_NOTHING;
+    enum busbar_status status = busbar_worker_start(running);
+    if (status == BUSBAR_OK)
+        status = busbar_worker_wait_ready(running, READY_MS); /* not OK if it is stopped meanwhile */
+    if (status == BUSBAR_OK) {
+        puts("ready");
+        fflush(stdout);
+        status = BUSBAR_NOTHING;
+    }
     while (status == BUSBAR_NOTHING)
         status = busbar_worker_wait(running, 1000);
     busbar_worker_destroy(&running);
