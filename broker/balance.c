@@ -11,10 +11,25 @@ static bool may_take(const struct provider *provider, const struct pick *pick)
            peer_has_credit(export->worker, pick->now);
 }
 
+/* The one that was picked last, as long as it is given a row of calls: see peer_answered(). */
+static struct provider *pick_in_a_row(const struct method *method, const struct pick *pick)
+{
+    if (method->next == 0 || method->next > method->provider_count)
+        return NULL;
+    struct provider *last = &method->providers[method->next - 1];
+    struct peer *worker = last->export->worker;
+    if (!peer_has_row(worker, pick->now) || !may_take(last, pick))
+        return NULL;
+    worker->row--;
+    return last;
+}
+
 /* In relation to its weight; equals take turns. */
 static struct provider *pick_least_loaded(struct method *method, const struct pick *pick)
 {
-    struct provider *best = NULL;
+    struct provider *best = pick_in_a_row(method, pick);
+    if (best != NULL)
+        return best;
     size_t count = method->provider_count;
     size_t at = method->next < count ? method->next : 0;
     size_t best_at = 0;

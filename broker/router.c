@@ -247,6 +247,7 @@ static struct call *call_new(struct router *router, const struct arriving *arriv
     method_ref(method);
     list_append(&client->calls, &call->of_client);
     client->call_count++;
+    peer_called(client, now);
     if (client->by_id.buckets != NULL)
         map_insert(&client->by_id, &call->by_id, router_id_hash(router, packet->id));
     return call;

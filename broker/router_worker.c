@@ -24,6 +24,7 @@ void router_reply(struct router *router, struct peer *worker, const struct packe
     struct call *call = router_find_running(router, worker, packet->id);
     if (call == NULL)
         return;
+    peer_answered(worker, now);
     if (call->state != CALL_ABANDONED && packet->body.size > router->limits.body_limit) {
         struct packet error = {.command = PACKET_ERROR,
                                .status = BUSBAR_RESULT_TOO_LARGE,

@@ -18,17 +18,17 @@ static uint64_t sample_limit(uint64_t sample_ns)
     return sample_ns > SAMPLE_NS_MAX ? SAMPLE_NS_MAX : sample_ns;
 }
 
-static uint64_t average(uint64_t before, uint64_t sample_ns)
+static uint64_t average(uint64_t before, uint64_t sample)
 {
-    return before - before / AVERAGE_WEIGHT + sample_limit(sample_ns) / AVERAGE_WEIGHT;
+    return before - before / AVERAGE_WEIGHT + sample / AVERAGE_WEIGHT;
 }
 
-void credit_measure(struct credit *credit, uint64_t handler_ns)
+void credit_measure(struct credit *credit, uint64_t handler_ns, uint64_t body_size)
 {
-    if (credit->samples == 0)
-        credit->handler_ns = sample_limit(handler_ns);
-    else
-        credit->handler_ns = average(credit->handler_ns, handler_ns);
+    bool is_first = credit->samples == 0;
+    handler_ns = sample_limit(handler_ns);
+    credit->handler_ns = is_first ? handler_ns : average(credit->handler_ns, handler_ns);
+    credit->body_size = is_first ? body_size : average(credit->body_size, body_size);
     if (credit->samples < SAMPLES_MIN)
         credit->samples++;
 }
@@ -37,7 +37,13 @@ uint64_t credit_handler_ns(const struct credit *credit, uint64_t busy_ns)
 {
     if (busy_ns <= credit->handler_ns)
         return credit->handler_ns;
-    return credit->samples == 0 ? sample_limit(busy_ns) : average(credit->handler_ns, busy_ns);
+    busy_ns = sample_limit(busy_ns);
+    return credit->samples == 0 ? busy_ns : average(credit->handler_ns, busy_ns);
+}
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 uint32_t credit_wanted(const struct credit *credit, uint64_t busy_ns)
@@ -49,11 +55,9 @@ uint32_t credit_wanted(const struct credit *credit, uint64_t busy_ns)
         return least;
     uint64_t handler_ns = credit_handler_ns(credit, busy_ns) + 1;
     uint64_t wanted = (uint64_t)credit->threads * CREDIT_TARGET_NS / handler_ns;
-    uint64_t reachable = (uint64_t)credit->in_force * GROWTH_MAX;
-    if (wanted > reachable)
-        wanted = reachable;
-    if (wanted > CREDIT_MAX)
-        wanted = CREDIT_MAX;
+    wanted = lesser(wanted, CREDIT_BYTES / (credit->body_size + 1));
+    wanted = lesser(wanted, (uint64_t)credit->in_force * GROWTH_MAX);
+    wanted = lesser(wanted, CREDIT_MAX);
     return wanted < least ? least : (uint32_t)wanted;
 }
 

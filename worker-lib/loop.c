@@ -52,6 +52,7 @@ static void run_one(struct handler_place *place, uint64_t *now_ns)
 {
     struct busbar_worker *worker = place->worker;
     struct busbar_request *request = request_list_first(&worker->queue);
+    size_t body_size = request->body.size;
     uint64_t started_ns = *now_ns != 0 ? *now_ns : clock_ns();
     request_list_remove(&worker->queue, request);
     request_list_append(&worker->active, request);
@@ -73,7 +74,7 @@ static void run_one(struct handler_place *place, uint64_t *now_ns)
     worker->running--;
     crew_leave(worker);
     place_freed(worker);
-    credit_measure(&worker->credit, *now_ns - started_ns - place->away_ns);
+    credit_measure(&worker->credit, *now_ns - started_ns - place->away_ns, body_size);
     if (last)
         request_recycle(request);
 }

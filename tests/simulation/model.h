@@ -27,8 +27,10 @@ enum {
     WINDOW = 16,       /* parts that a stream may send whose client says nothing */
     PACED_CALLS = 128, /* with so many a worker may be given less than its credit for PACED_MS */
     PACED_MS = 1000,
-    HEADER_MOST = 64, /* what the router may count a kept request for, besides its bytes */
-    BUDGET = 100,     /* of a service's retry budget: a repetition */
+    ROW_CREDIT = 1024, /* a worker may be given a row of its credit squared by this … */
+    ROW_MS = 16,       /* … within so many ms of the answers that it gave */
+    HEADER_MOST = 64,  /* what the router may count a kept request for, besides its bytes */
+    BUDGET = 100,      /* of a service's retry budget: a repetition */
     NOBODY = 255,
 };
 
@@ -114,6 +116,8 @@ struct model_peer {
     uint32_t credit;
     uint32_t held_count;
     uint32_t open_count;
+    uint32_t row;        /* calls it may be given although others have fewer */
+    uint64_t row_at;     /* ms */
     uint64_t last_given; /* ms */
     uint64_t number;     /* of its session */
     uint16_t held[HELD]; /* calls it has */

@@ -90,6 +90,15 @@ static void check_worker(const struct model *model, const struct model_call *cal
         history_fail("the flag IDEMPOTENT is %d and should be %d", given->idempotent, repeatable);
 }
 
+/* May the worker be given a call that would be another's by what they have? Once for each answer. */
+static bool spend_row(const struct model *model, struct model_peer *worker)
+{
+    if (worker->row == 0 || model->now > worker->row_at + ROW_MS)
+        return false;
+    worker->row--;
+    return true;
+}
+
 /* Is it the right one among those that were free? Not for a call out of a queue: that goes to the
  * one that became free. */
 static void check_choice(struct model *model, const struct model_call *call, uint8_t chosen)
@@ -103,13 +112,18 @@ static void check_choice(struct model *model, const struct model_call *call, uin
     if (call->phase == PHASE_WAITING || spread == SPREAD_ANYHOW)
         return;
     bool sticky = spread == SPREAD_STICKY && call->asked.key != 0;
+    bool in_row = false;
     for (unsigned other = 0; other < PEERS && free != 0; other++) {
         if ((free & bit(other)) == 0)
             continue;
         if (sticky && (behind[other] & bit(chosen)) != 0)
             history_fail("a call of key %u went to worker %u, before that to %u, which is free",
                          call->asked.key, chosen, other);
-        if (!sticky && model->peers[other].held_count < model->peers[chosen].held_count)
+        bool is_passed_over = !sticky &&
+                              model->peers[other].held_count < model->peers[chosen].held_count;
+        if (is_passed_over && !in_row)
+            in_row = spend_row(model, &model->peers[chosen]);
+        if (is_passed_over && !in_row)
             history_fail("worker %u was given a call and has %u, worker %u has %u", chosen,
                          model->peers[chosen].held_count, other, model->peers[other].held_count);
     }

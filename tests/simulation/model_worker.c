@@ -157,10 +157,22 @@ static void expect(struct model *model, const struct model_call *call,
     model->expected.call = (uint16_t)(call - model->calls + 1);
 }
 
+/* Who answers quickly may be given as many calls in a row. */
+static void note_answer(const struct model *model, struct model_peer *worker)
+{
+    uint64_t most = (uint64_t)worker->credit * worker->credit / ROW_CREDIT;
+    if (model->now > worker->row_at + ROW_MS)
+        worker->row = 0;
+    worker->row_at = model->now;
+    if (worker->row < most)
+        worker->row++;
+}
+
 void model_answer(struct model *model, uint16_t index, const struct expected *expected)
 {
     struct model_call *call = &model->calls[index];
     model->peers[call->worker].resting = false;
+    note_answer(model, &model->peers[call->worker]);
     learn(model, call);
     model_release(model, call);
     if (call->phase == PHASE_ORPHAN || call->house) {

@@ -190,6 +190,27 @@ static void a_worker_that_a_flood_and_a_light_caller_share_is_paced(void **state
     assert_int_equal(worker.load, 202);
 }
 
+/* Its calls may all be on their way back just then. */
+static void a_flood_that_has_no_call_for_a_moment_is_not_light(void **state)
+{
+    uint64_t ids[100];
+    (void)state;
+    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
+    router_credit(&rig.router, &worker, 1000, rig.now);
+    for (uint64_t id = 0; id < ARRAY_SIZE(ids); id++) {
+        rig_call(id % 2 == 0 ? &client : &other, id, "greeter", "hello");
+        ids[id] = rig_last(&worker, PACKET_CALL)->packet.id;
+    }
+    for (uint64_t id = 0; id < ARRAY_SIZE(ids); id++)
+        rig_reply(&worker, ids[id], "x");
+    for (uint64_t id = 0; id < 200; id++)
+        rig_call(&client, id, "greeter", "hello");
+    rig_call(&other, 200, "greeter", "hello");
+    assert_int_equal(worker.load, 201);
+    rig_call(&client, 200, "greeter", "hello");
+    assert_int_equal(worker.load, 202);
+}
+
 static void registrations_are_checked(void **state)
 {
     static const struct {
@@ -363,6 +384,7 @@ int main(void)
         TEST(one_clients_flood_does_not_delay_a_light_caller),
         TEST(one_session_may_not_register_without_bound),
         TEST(a_worker_that_a_flood_and_a_light_caller_share_is_paced),
+        TEST(a_flood_that_has_no_call_for_a_moment_is_not_light),
         TEST(registrations_are_checked),
         TEST(deregistering_one_service_leaves_the_other),
         TEST(a_draining_broker_refuses_new_calls),

@@ -126,6 +126,56 @@ static size_t place_of_key(size_t at)
     return call_with_key(key);
 }
 
+/* Calls so often, and has everything answered after that. */
+static void call_and_answer(size_t count)
+{
+    struct {
+        size_t worker;
+        uint64_t id;
+    } asked[100];
+    assert_in_range(count, 0, ARRAY_SIZE(asked));
+    for (size_t i = 0; i < count; i++) {
+        asked[i].worker = call_with_key("");
+        asked[i].id = rig_last(&workers[asked[i].worker], PACKET_CALL)->packet.id;
+    }
+    for (size_t i = 0; i < count; i++)
+        rig_reply(&workers[asked[i].worker], asked[i].id, "x");
+}
+
+/* How many calls go to the same worker before another has one. */
+static size_t row_of_calls(void)
+{
+    size_t first = call_with_key("");
+    size_t count = 1;
+    while (call_with_key("") == first)
+        count++;
+    return count;
+}
+
+static void who_answered_is_given_as_many_in_a_row(void **state)
+{
+    static const struct {
+        uint32_t credit;
+        unsigned pause_ms;
+        size_t row;
+    } CASES[] = {
+        {1024, 0, 25}, {1024, 16, 25}, {128, 0, 16}, {64, 0, 4}, {1024, 17, 1}, {31, 0, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        scene_of(BALANCE_LEAST_LOADED, NULL);
+        for (size_t j = 0; j < WORKERS; j++)
+            router_credit(&rig.router, &workers[j], CASES[i].credit, rig.now);
+        call_and_answer(100);
+        rig.now += CASES[i].pause_ms;
+        assert_int_equal(row_of_calls(), CASES[i].row);
+        for (size_t j = 0; j < WORKERS; j++) {
+            router_peer_fini(&rig.router, &workers[j], rig.now);
+            assert_true(router_peer_init(&rig.router, &workers[j]));
+        }
+    }
+}
+
 static void a_key_stays_and_few_move_when_a_worker_goes_or_comes(void **state)
 {
     static size_t places[KEYS];
@@ -217,6 +267,7 @@ int main(void)
         TEST(each_policy_gives_in_proportion_to_the_weights),
         TEST(turns_of_unequal_weights_are_spread_evenly),
         TEST(no_policy_goes_beyond_the_credit),
+        TEST(who_answered_is_given_as_many_in_a_row),
         TEST(a_key_stays_and_few_move_when_a_worker_goes_or_comes),
         TEST(keys_follow_the_weights),
         TEST(a_key_whose_worker_is_full_spills_to_the_same_next_one),

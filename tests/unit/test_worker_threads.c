@@ -223,15 +223,17 @@ static void a_fixed_credit_stays(void **test)
     assert_int_equal(fake_count(state->fake, PACKET_CREDIT), 1);
 }
 
-static void credit_follows_the_measured_time(void **test)
+static void credit_follows_time_and_size(void **test)
 {
     static const struct {
         uint32_t threads;
         uint64_t handler_ns;
+        uint64_t body_size;
         uint32_t wanted;
     } CASES[] = {
-        {1, 100, 1024},   {1, 10000, 49},  {1, 100000, 4},
-        {1, 10000000, 2}, {4, 1000000, 5}, {4, 20000, 99},
+        {1, 100, 64, 1024},  {1, 10000, 0, 49},   {1, 100000, 1024, 4},   {1, 10000000, 0, 2},
+        {4, 1000000, 64, 5}, {4, 20000, 900, 99}, {1, 100, 1 << 20, 2},   {4, 100, 1 << 20, 5},
+        {1, 100, 65536, 15}, {4, 100, 16384, 63}, {4, 20000, 1 << 18, 5},
     };
     (void)test;
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
@@ -239,7 +241,7 @@ static void credit_follows_the_measured_time(void **test)
         credit_init(&credit, CASES[i].threads, 0);
         assert_int_equal(credit_wanted(&credit, 0), CASES[i].threads + 1);
         for (int sample = 0; sample < 10; sample++)
-            credit_measure(&credit, CASES[i].handler_ns);
+            credit_measure(&credit, CASES[i].handler_ns, CASES[i].body_size);
         for (int turn = 0; turn < 10; turn++)
             credit.in_force = credit_wanted(&credit, 0);
         assert_in_range(credit.in_force, CASES[i].wanted, CASES[i].wanted + 1);
@@ -271,7 +273,7 @@ int main(void)
         TEST(a_second_thread_takes_over_from_a_slow_surprise),
         TEST(credit_grows_with_quick_handlers_and_shrinks_with_slow_ones),
         TEST(a_fixed_credit_stays),
-        cmocka_unit_test(credit_follows_the_measured_time),
+        cmocka_unit_test(credit_follows_time_and_size),
         cmocka_unit_test(credit_is_told_only_when_it_changes_by_a_quarter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
