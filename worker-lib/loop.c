@@ -122,24 +122,27 @@ static void follow(struct busbar_worker *worker)
     worker->waiting--;
 }
 
+void worker_step(struct handler_place *place, uint64_t *now_ns)
+{
+    struct busbar_worker *worker = place->worker;
+    if (may_run(worker) && !turn_is_due(worker, *now_ns) && crew_enter(worker)) {
+        run_one(place, now_ns);
+    } else if (worker->led) {
+        follow(worker);
+        *now_ns = 0;
+    } else {
+        leader_turn(worker);
+        *now_ns = worker->turn_ns;
+    }
+}
+
 static void loop(struct handler_place *place)
 {
     struct busbar_worker *worker = place->worker;
     uint64_t now_ns = 0;
     worker_lock(worker);
-    while (worker->phase != WORKER_ENDED) {
-        if (may_run(worker) && !turn_is_due(worker, now_ns) && crew_enter(worker)) {
-            run_one(place, &now_ns);
-            continue;
-        }
-        if (worker->led) {
-            follow(worker);
-            now_ns = 0;
-        } else {
-            leader_turn(worker);
-            now_ns = worker->turn_ns;
-        }
-    }
+    while (worker->phase != WORKER_ENDED)
+        worker_step(place, &now_ns);
     worker_unlock(worker);
 }
 

@@ -10,9 +10,16 @@
 #ifndef WORKER_LIB_LOOP_H
 #define WORKER_LIB_LOOP_H
 
+#include "worker-lib/place.h"
 #include "worker-lib/worker.h"
 
 /* Returns when the worker has ended. */
 void worker_loop(struct busbar_worker *worker);
+
+/*
+ * What a thread does next: runs a handler, follows, or takes the leader's turn. With the lock held,
+ * which is released meanwhile. `*now_ns` is the time, or 0 where the thread does not know it.
+ */
+void worker_step(struct handler_place *place, uint64_t *now_ns);
 
 #endif
