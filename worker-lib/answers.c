@@ -40,7 +40,7 @@ static bool is_answer(const struct packet *packet)
 static enum busbar_status put_locked(struct answers *answers, uint64_t session,
                                      const struct packet *packet, struct blob *attached)
 {
-    bool counts = packet == NULL || is_answer(packet);
+    bool counts = is_answer(packet);
     if (session != answers->session) {
         answers->stale += counts;
         return BUSBAR_CANCELLED;
@@ -94,7 +94,8 @@ enum busbar_status answers_fail(struct answers *answers, struct answer_to to,
     return put(answers, to.session, &packet, NULL);
 }
 
-static enum busbar_status too_large(struct answers *answers, const struct packet *reply)
+static enum busbar_status too_large(struct answers *answers, struct answer_to to,
+                                    const struct packet *reply)
 {
     char text[128];
     snprintf(text, sizeof text, "the result has %zu bytes, the broker's limit is %llu",
@@ -105,7 +106,6 @@ static enum busbar_status too_large(struct answers *answers, const struct packet
         .text = text,
         .metadata = reply->metadata,
     };
-    const struct answer_to to = {.session = answers->session, .id = reply->id};
     enum busbar_status status = answers_fail(answers, to, &failure);
     return status == BUSBAR_OK ? BUSBAR_RESULT_TOO_LARGE : status;
 }
@@ -142,27 +142,26 @@ static enum busbar_status put_body(struct answers *answers, uint64_t session, st
 }
 
 enum busbar_status answers_reply(struct answers *answers, struct answer_to to,
-                                 struct bytes metadata, struct busbar_body body)
+                                 struct bytes metadata, struct busbar_body *body)
 {
     struct packet packet = {
         .command = PACKET_REPLY,
         .fate = BUSBAR_EXECUTED,
         .id = to.id,
         .metadata = metadata,
-        .body = {.data = body.data, .size = body.size},
+        .body = {.data = body->data, .size = body->size},
     };
     enum busbar_status status = BUSBAR_BAD_ARGUMENT;
-    if (!body_is_sane(&body))
+    if (!body_is_sane(body))
         status = BUSBAR_BAD_ARGUMENT;
-    else if (to.session != answers->session)
-        status = put(answers, to.session, NULL, NULL);
-    else if (body.size > answers->body_limit)
-        status = too_large(answers, &packet);
+    else if (body->size > answers->body_limit && to.session == answers->session)
+        status = too_large(answers, to, &packet);
     else
-        status = put_body(answers, to.session, &packet, &body);
+        status = put_body(answers, to.session, &packet, body);
     if (status == BUSBAR_BAD_ARGUMENT || status == BUSBAR_NO_MEMORY)
         tell_unsent(answers, to, metadata, status);
-    busbar_body_release(&body);
+    if (body->free != NULL)
+        busbar_body_release(body);
     return status;
 }
 

@@ -52,7 +52,7 @@ void answers_fini(struct answers *answers);
 /* Takes the body, on failure too. CANCELLED if the session is over, RESULT_TOO_LARGE if that was
  * answered instead; NO_MEMORY, and BAD_ARGUMENT for a body that is none, if APP_ERROR was. */
 enum busbar_status answers_reply(struct answers *answers, struct answer_to to,
-                                 struct bytes metadata, struct busbar_body body)
+                                 struct bytes metadata, struct busbar_body *body)
     __attribute__((warn_unused_result));
 enum busbar_status answers_fail(struct answers *answers, struct answer_to to,
                                 const struct failure *failure);
