@@ -22,15 +22,6 @@ void request_list_move(struct request_list *to, struct request_list *from)
     request_list_init(from);
 }
 
-struct busbar_request *request_new(struct leader *leader)
-{
-    struct busbar_request *request = request_list_last(&leader->spare);
-    if (request == NULL)
-        return malloc(sizeof *request);
-    request_list_remove(&leader->spare, request);
-    return request;
-}
-
 void request_release(struct busbar_request *request)
 {
     struct service *service = request->method->service;
@@ -105,7 +96,7 @@ static void request_handle(struct busbar_request *request)
     const struct ambient ambient = {
         .deadline = request->deadline,
         .items = request->metadata,
-        .hops = (uint8_t)busbar_request_hops(request),
+        .hops = request->metadata.size == 0 ? 0 : (uint8_t)busbar_request_hops(request),
     };
     struct busbar_request *owned = request;
     const struct ambient *before = ambient_set(&ambient);
@@ -203,7 +194,7 @@ enum busbar_status busbar_request_reply(struct busbar_request **request, struct 
         return BUSBAR_BAD_ARGUMENT;
     }
     bool cancelled = answered->cancelled;
-    if (busbar_request_is_oneway(answered)) {
+    if (request_is_oneway(answered)) {
         busbar_body_release(&body);
         body = (struct busbar_body){.encoding = BUSBAR_RAW};
     }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "protocol/packet.h"
 #include "worker-lib/worker.h"
@@ -56,8 +57,15 @@ static inline struct busbar_request *request_list_last(const struct request_list
 /* Moves all of `from` to the end of `to`. */
 void request_list_move(struct request_list *to, struct request_list *from);
 
-/* A request as the leader received it; NULL when out of memory. */
-struct busbar_request *request_new(struct leader *leader);
+/* For one that the leader received; NULL when out of memory. */
+static inline struct busbar_request *request_new(struct leader *leader)
+{
+    struct busbar_request *request = request_list_last(&leader->spare);
+    if (request == NULL)
+        return malloc(sizeof *request);
+    request_list_remove(&leader->spare, request);
+    return request;
+}
 
 /* Runs the handler, or answers that it is too late. The thread's own reference stays. */
 void request_run(struct busbar_request *request, uint64_t now_ms);
@@ -65,9 +73,22 @@ void request_run(struct busbar_request *request, uint64_t now_ms);
 /* With the worker's lock held, as the leader: the caller takes so many parts more. */
 void request_grant(struct busbar_request *request, uint32_t parts);
 
-/* What was set for the answer; empty where its caller is told nothing. */
-struct bytes request_answer_metadata(const struct busbar_request *request);
+/* What was set for the answer of a request that has an extra. */
+struct bytes request_extra_answer(const struct request_extra *extra);
 void request_extra_free(struct request_extra **extra);
+
+static inline bool request_is_oneway(const struct busbar_request *request)
+{
+    return (request->flags & PACKET_ONEWAY) != 0;
+}
+
+/* What was set for the answer; empty where its caller is told nothing. */
+static inline struct bytes request_answer_metadata(const struct busbar_request *request)
+{
+    if (request->extra == NULL || request_is_oneway(request))
+        return (struct bytes){0};
+    return request_extra_answer(request->extra);
+}
 
 /* Frees what a request refers to. */
 void request_release(struct busbar_request *request);
