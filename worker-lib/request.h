@@ -38,6 +38,12 @@ static inline void request_list_append(struct request_list *list, struct busbar_
     list->count++;
 }
 
+static inline void request_list_prepend(struct request_list *list, struct busbar_request *request)
+{
+    list_append(list->list.next, &request->link);
+    list->count++;
+}
+
 static inline void request_list_remove(struct request_list *list, struct busbar_request *request)
 {
     list_remove(&request->link);
