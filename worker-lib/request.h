@@ -23,13 +23,13 @@ struct busbar_request {
     uint8_t flags; /* of the CALL */
     bool attached; /* the body came as a frame of its own */
     bool kept;     /* by its owner, who has a reference to it and one to the worker */
+    atomic_bool cancelled;
     struct answer_to to;
     uint64_t deadline; /* ms */
     uint64_t arrived_ns;
     uint32_t window;             /* parts that may be sent now; for the worker's lock */
-    struct request_extra *extra; /* request_metadata.c; NULL until it is needed */
     atomic_uint references;      /* the thread that runs it, and who keeps it to answer */
-    atomic_bool cancelled;
+    struct request_extra *extra; /* request_metadata.c; NULL until it is needed */
 };
 
 static inline void request_list_append(struct request_list *list, struct busbar_request *request)
