@@ -65,8 +65,8 @@ static unsigned handle(struct handler_place *place, uint64_t now_ms)
     return done;
 }
 
-/* What was taken together counts as having taken as long each. */
-static void take_leave(struct handler_place *place, unsigned done, uint64_t took_ns)
+/* Handlers that ran together count as having taken the same time each. */
+static void end_run(struct handler_place *place, unsigned done, uint64_t took_ns)
 {
     struct busbar_worker *worker = place->worker;
     worker->running--;
@@ -98,7 +98,7 @@ static void run_some(struct handler_place *place, uint64_t *now_ns)
     *now_ns = clock_ns();
 
     worker_lock(worker);
-    take_leave(place, done, *now_ns - started_ns - place->away_ns);
+    end_run(place, done, *now_ns - started_ns - place->away_ns);
 }
 
 /* A worker that is quiet wakes nobody: neither requests nor a handler that nobody leads beside. */

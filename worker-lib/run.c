@@ -5,16 +5,17 @@
 
 enum {
     SHORT_HANDLER_NS = 5 * 1000,
-    NEAR_MS = 1000, /* a deadline that is nearer is looked at with a clock that is right */
+    NEAR_MS = 1000, /* who has a nearer deadline begins after a look at the clock of its own */
 };
 
 /*
  * There must be somebody who notices a handler that takes long, and nobody who leads already. With
- * more threads, or other workers of the handle, requests are for whoever is free first.
+ * more threads, other workers of the handle, or handlers that come back from a call of their own,
+ * each request and each place is for whoever is free first.
  */
 static unsigned run_most(const struct busbar_worker *worker)
 {
-    bool others = worker->threads > 1 || worker->crew != NULL;
+    bool others = worker->threads > 1 || worker->crew != NULL || worker->away > 0;
     bool is_short = credit_is_known(&worker->credit) &&
                     worker->credit.handler_ns < SHORT_HANDLER_NS;
     return is_short && !others && worker->watched && !worker->led ? RUN_MAX : 1;
