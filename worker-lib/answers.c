@@ -18,15 +18,17 @@ bool answers_init(struct answers *answers, int wake_fd)
 {
     *answers = (struct answers){.wake_fd = wake_fd, .pool = bundle_pool_new()};
     pthread_mutex_init(&answers->lock, NULL);
-    outbox_init(&answers->filling, answers->pool);
-    outbox_init(&answers->sending, answers->pool);
+    outbox_init(&answers->outboxes[0], answers->pool);
+    outbox_init(&answers->outboxes[1], answers->pool);
+    answers->filling = &answers->outboxes[0];
+    answers->sending = &answers->outboxes[1];
     return answers->pool != NULL;
 }
 
 void answers_fini(struct answers *answers)
 {
-    outbox_fini(&answers->filling);
-    outbox_fini(&answers->sending);
+    outbox_fini(&answers->outboxes[0]);
+    outbox_fini(&answers->outboxes[1]);
     bundle_pool_destroy(&answers->pool);
     pthread_mutex_destroy(&answers->lock);
 }
@@ -40,15 +42,16 @@ static bool is_answer(const struct packet *packet)
 static enum busbar_status put_locked(struct answers *answers, uint64_t session,
                                      const struct packet *packet, struct blob *attached)
 {
-    bool counts = packet == NULL || is_answer(packet);
+    bool counts = is_answer(packet);
     if (session != answers->session) {
         answers->stale += counts;
         return BUSBAR_CANCELLED;
     }
-    if (!outbox_put(&answers->filling, packet, attached))
+    if (!outbox_put(answers->filling, packet, attached))
         return BUSBAR_NO_MEMORY;
     answers->filled += counts;
     answers->replies += counts;
+    atomic_store_explicit(&answers->is_due, true, memory_order_relaxed);
     return BUSBAR_OK;
 }
 
@@ -57,11 +60,8 @@ static enum busbar_status put(struct answers *answers, uint64_t session,
 {
     pthread_mutex_lock(&answers->lock);
     enum busbar_status status = put_locked(answers, session, packet, attached);
-    bool asleep = status == BUSBAR_OK && answers->asleep;
-    if (asleep)
-        answers->asleep = false;
     pthread_mutex_unlock(&answers->lock);
-    if (asleep)
+    if (status == BUSBAR_OK && answers->asleep && atomic_exchange(&answers->asleep, false))
         wake_signal(answers->wake_fd);
     return status;
 }
@@ -94,7 +94,8 @@ enum busbar_status answers_fail(struct answers *answers, struct answer_to to,
     return put(answers, to.session, &packet, NULL);
 }
 
-static enum busbar_status too_large(struct answers *answers, const struct packet *reply)
+static enum busbar_status too_large(struct answers *answers, struct answer_to to,
+                                    const struct packet *reply)
 {
     char text[128];
     snprintf(text, sizeof text, "the result has %zu bytes, the broker's limit is %llu",
@@ -105,7 +106,6 @@ static enum busbar_status too_large(struct answers *answers, const struct packet
         .text = text,
         .metadata = reply->metadata,
     };
-    const struct answer_to to = {.session = answers->session, .id = reply->id};
     enum busbar_status status = answers_fail(answers, to, &failure);
     return status == BUSBAR_OK ? BUSBAR_RESULT_TOO_LARGE : status;
 }
@@ -142,27 +142,26 @@ static enum busbar_status put_body(struct answers *answers, uint64_t session, st
 }
 
 enum busbar_status answers_reply(struct answers *answers, struct answer_to to,
-                                 struct bytes metadata, struct busbar_body body)
+                                 struct bytes metadata, struct busbar_body *body)
 {
     struct packet packet = {
         .command = PACKET_REPLY,
         .fate = BUSBAR_EXECUTED,
         .id = to.id,
         .metadata = metadata,
-        .body = {.data = body.data, .size = body.size},
+        .body = {.data = body->data, .size = body->size},
     };
     enum busbar_status status = BUSBAR_BAD_ARGUMENT;
-    if (!body_is_sane(&body))
+    if (!body_is_sane(body))
         status = BUSBAR_BAD_ARGUMENT;
-    else if (to.session != answers->session)
-        status = put(answers, to.session, NULL, NULL);
-    else if (body.size > answers->body_limit)
-        status = too_large(answers, &packet);
+    else if (body->size > answers->body_limit && to.session == answers->session)
+        status = too_large(answers, to, &packet);
     else
-        status = put_body(answers, to.session, &packet, &body);
+        status = put_body(answers, to.session, &packet, body);
     if (status == BUSBAR_BAD_ARGUMENT || status == BUSBAR_NO_MEMORY)
         tell_unsent(answers, to, metadata, status);
-    busbar_body_release(&body);
+    if (body->free != NULL)
+        busbar_body_release(body);
     return status;
 }
 
@@ -187,7 +186,7 @@ enum busbar_status answers_progress(struct answers *answers, struct answer_to to
         .body = {.data = (const uint8_t *)text, .size = text_size(text, PROGRESS_TEXT_MAX)},
     };
     pthread_mutex_lock(&answers->lock);
-    bool crowded = answers->filling.waiting > PROGRESS_WAITING_MAX;
+    bool crowded = answers->filling->waiting > PROGRESS_WAITING_MAX;
     pthread_mutex_unlock(&answers->lock);
     return crowded ? BUSBAR_OK : put(answers, to.session, &packet, NULL);
 }
@@ -199,31 +198,36 @@ void answers_session(struct answers *answers, uint64_t session)
     answers->stale += dropped;
     answers->replies -= dropped;
     answers->filled = 0;
-    outbox_clear(&answers->filling);
+    atomic_store_explicit(&answers->is_due, false, memory_order_relaxed);
+    outbox_clear(answers->filling);
     answers->session = session;
     pthread_mutex_unlock(&answers->lock);
-    outbox_clear(&answers->sending);
+    outbox_clear(answers->sending);
     answers->under_way = 0;
 }
 
 static void take_filled(struct answers *answers)
 {
     pthread_mutex_lock(&answers->lock);
-    struct outbox empty = answers->sending;
+    struct outbox *empty = answers->sending;
     answers->sending = answers->filling;
     answers->filling = empty;
     answers->under_way = answers->filled;
     answers->filled = 0;
+    atomic_store_explicit(&answers->is_due, false, memory_order_relaxed);
     pthread_mutex_unlock(&answers->lock);
 }
 
+/* What another thread puts at this moment may be left to the next flush: the leader does not sleep
+ * before that. */
 enum outbox_result answers_flush(struct answers *answers, void *socket)
 {
-    if (outbox_is_empty(&answers->sending))
+    if (outbox_is_empty(answers->sending)) {
+        if (!atomic_load_explicit(&answers->is_due, memory_order_relaxed))
+            return OUTBOX_SENT;
         take_filled(answers);
-    if (outbox_is_empty(&answers->sending))
-        return OUTBOX_SENT;
-    enum outbox_result result = outbox_flush(&answers->sending, socket, NULL);
+    }
+    enum outbox_result result = outbox_flush(answers->sending, socket, NULL);
     if (result == OUTBOX_SENT)
         answers->under_way = 0;
     return result;
@@ -231,10 +235,10 @@ enum outbox_result answers_flush(struct answers *answers, void *socket)
 
 bool answers_sleep(struct answers *answers)
 {
-    if (!outbox_is_empty(&answers->sending))
+    if (!outbox_is_empty(answers->sending))
         return false;
     pthread_mutex_lock(&answers->lock);
-    bool empty = outbox_is_empty(&answers->filling);
+    bool empty = outbox_is_empty(answers->filling);
     answers->asleep = empty;
     pthread_mutex_unlock(&answers->lock);
     return empty;
@@ -242,7 +246,5 @@ bool answers_sleep(struct answers *answers)
 
 void answers_awake(struct answers *answers)
 {
-    pthread_mutex_lock(&answers->lock);
     answers->asleep = false;
-    pthread_mutex_unlock(&answers->lock);
 }

@@ -19,16 +19,18 @@ struct answers {
     atomic_uint_fast64_t session; /* of the worker; 0 while there is none. Written under the lock */
     atomic_uint_fast64_t body_limit;
     struct bundle_pool *pool;
+    atomic_bool asleep; /* the leader polls and has to be woken for what is put now */
+    atomic_bool is_due; /* there is something in `filling`; written under the lock */
 
     pthread_mutex_t lock; /* of what follows */
-    struct outbox filling;
+    struct outbox *filling;
     uint64_t filled; /* answers in `filling` */
     uint64_t replies;
     uint64_t stale;
-    bool asleep; /* the leader polls and has to be woken for what is put now */
 
-    struct outbox sending; /* the leader's, so that nobody waits for libzmq with the lock held */
-    uint64_t under_way;    /* answers in `sending` */
+    struct outbox *sending; /* the leader's, so that nobody waits for libzmq with the lock held */
+    uint64_t under_way;     /* answers in `sending` */
+    struct outbox outboxes[2];
 };
 
 /* Names a request in an answer. */
@@ -52,7 +54,7 @@ void answers_fini(struct answers *answers);
 /* Takes the body, on failure too. CANCELLED if the session is over, RESULT_TOO_LARGE if that was
  * answered instead; NO_MEMORY, and BAD_ARGUMENT for a body that is none, if APP_ERROR was. */
 enum busbar_status answers_reply(struct answers *answers, struct answer_to to,
-                                 struct bytes metadata, struct busbar_body body)
+                                 struct bytes metadata, struct busbar_body *body)
     __attribute__((warn_unused_result));
 enum busbar_status answers_fail(struct answers *answers, struct answer_to to,
                                 const struct failure *failure);

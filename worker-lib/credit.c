@@ -4,7 +4,6 @@
 enum {
     AVERAGE_WEIGHT = 8,                /* a sample counts for an eighth */
     SAMPLE_NS_MAX = 100 * 1000 * 1000, /* so that one long pause is forgotten soon */
-    SAMPLES_MIN = 4,                   /* before that nothing is known */
     GROWTH_MAX = 4,
 };
 
@@ -29,7 +28,7 @@ void credit_measure(struct credit *credit, uint64_t handler_ns, uint64_t body_si
     handler_ns = sample_limit(handler_ns);
     credit->handler_ns = is_first ? handler_ns : average(credit->handler_ns, handler_ns);
     credit->body_size = is_first ? body_size : average(credit->body_size, body_size);
-    if (credit->samples < SAMPLES_MIN)
+    if (!credit_is_known(credit))
         credit->samples++;
 }
 
@@ -51,7 +50,7 @@ uint32_t credit_wanted(const struct credit *credit, uint64_t busy_ns)
     uint32_t least = credit->threads + 1;
     if (credit->fixed != 0)
         return credit->fixed;
-    if (credit->samples < SAMPLES_MIN)
+    if (!credit_is_known(credit))
         return least;
     uint64_t handler_ns = credit_handler_ns(credit, busy_ns) + 1;
     uint64_t wanted = (uint64_t)credit->threads * CREDIT_TARGET_NS / handler_ns;

@@ -13,6 +13,7 @@ enum {
     CREDIT_MAX = 1024,             /* of what is adapted; a fixed one may be larger */
     CREDIT_TARGET_NS = 500 * 1000, /* of handler time that waits here, for each thread */
     CREDIT_BYTES = 1024 * 1024,    /* of bodies on their way here and waiting */
+    CREDIT_SAMPLES_MIN = 4,        /* before that nothing is known */
 };
 
 struct credit {
@@ -29,6 +30,12 @@ void credit_init(struct credit *credit, uint32_t threads, uint32_t fixed);
 
 /* Takes in the time that one handler took, and the size of its request's body. */
 void credit_measure(struct credit *credit, uint64_t handler_ns, uint64_t body_size);
+
+/* Have there been enough of them for the average to say something? */
+static inline bool credit_is_known(const struct credit *credit)
+{
+    return credit->samples >= CREDIT_SAMPLES_MIN;
+}
 
 /* The average as it would be if the handler that has been running for `busy_ns` ended now. */
 uint64_t credit_handler_ns(const struct credit *credit, uint64_t busy_ns);

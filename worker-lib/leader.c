@@ -7,6 +7,7 @@
 #include "worker-lib/crew.h"
 #include "worker-lib/registrar.h"
 #include "worker-lib/request.h"
+#include "worker-lib/run.h"
 #include "worker-lib/session.h"
 #include "worker-lib/wake.h"
 
@@ -119,6 +120,7 @@ static void plan(struct busbar_worker *worker, struct turn *turn)
     *turn = (struct turn){.wait_ms = UINT64_MAX};
     request_list_init(&turn->returns);
     worker->leader.now = now_ns / 1000000;
+    run_recall(worker);
     if (worker->leader.spare.count == 0)
         request_list_move(&worker->leader.spare, &worker->spare);
     plan_stop(worker, turn);

@@ -47,36 +47,58 @@ static bool help_is_wanted(const struct busbar_worker *worker)
            worker->queue.count * handler_ns >= PARALLEL_BACKLOG_NS;
 }
 
-/* Runs the first request of the queue. `*now_ns` is the time if it is known, and 0 otherwise. */
-static void run_one(struct handler_place *place, uint64_t *now_ns)
+/* Without the lock. Returns how many were run; those that were kept are taken out of the run. */
+static unsigned handle(struct handler_place *place, uint64_t now_ms)
+{
+    struct run *run = &place->run;
+    struct busbar_request *request;
+    unsigned done = 0;
+    place->is_inside = true;
+    place->away_ns = 0;
+    while ((request = run_claim(run)) != NULL) {
+        request_run(request, now_ms);
+        if (!request_unref(request))
+            run->requests[done] = NULL;
+        done++;
+    }
+    place->is_inside = false;
+    return done;
+}
+
+/* Handlers that ran together count as having taken the same time each. */
+static void end_run(struct handler_place *place, unsigned done, uint64_t took_ns)
 {
     struct busbar_worker *worker = place->worker;
-    struct busbar_request *request = request_list_first(&worker->queue);
-    size_t body_size = request->body.size;
+    worker->running--;
+    if (worker->run == &place->run)
+        worker->run = NULL;
+    crew_leave(worker);
+    place_freed(worker);
+    for (unsigned i = 0; i < done; i++) {
+        credit_measure(&worker->credit, took_ns / done, place->run.body_size / place->run.count);
+        if (place->run.requests[i] != NULL)
+            request_recycle(place->run.requests[i]);
+    }
+}
+
+/* Runs what comes first in the queue. `*now_ns` is the time if it is known, and 0 otherwise. */
+static void run_some(struct handler_place *place, uint64_t *now_ns)
+{
+    struct busbar_worker *worker = place->worker;
     uint64_t started_ns = *now_ns != 0 ? *now_ns : clock_ns();
-    request_list_remove(&worker->queue, request);
-    request_list_append(&worker->active, request);
+    run_take(&place->run, worker, started_ns / 1000000);
     worker->running++;
-    worker->since_turn++;
+    worker->since_turn += place->run.count;
     worker->started_ns = started_ns;
     if (help_is_wanted(worker))
         pthread_cond_signal(&worker->followers);
     worker_unlock(worker);
 
-    place->is_inside = true;
-    place->away_ns = 0;
-    request_run(request, started_ns / 1000000);
-    place->is_inside = false;
-    bool last = request_unref(request);
+    unsigned done = handle(place, started_ns / 1000000);
     *now_ns = clock_ns();
 
     worker_lock(worker);
-    worker->running--;
-    crew_leave(worker);
-    place_freed(worker);
-    credit_measure(&worker->credit, *now_ns - started_ns - place->away_ns, body_size);
-    if (last)
-        request_recycle(request);
+    end_run(place, done, *now_ns - started_ns - place->away_ns);
 }
 
 /* A worker that is quiet wakes nobody: neither requests nor a handler that nobody leads beside. */
@@ -123,24 +145,27 @@ static void follow(struct busbar_worker *worker)
     worker->waiting--;
 }
 
+void worker_step(struct handler_place *place, uint64_t *now_ns)
+{
+    struct busbar_worker *worker = place->worker;
+    if (may_run(worker) && !turn_is_due(worker, *now_ns) && crew_enter(worker)) {
+        run_some(place, now_ns);
+    } else if (worker->led) {
+        follow(worker);
+        *now_ns = 0;
+    } else {
+        leader_turn(worker);
+        *now_ns = worker->turn_ns;
+    }
+}
+
 static void loop(struct handler_place *place)
 {
     struct busbar_worker *worker = place->worker;
     uint64_t now_ns = 0;
     worker_lock(worker);
-    while (worker->phase != WORKER_ENDED) {
-        if (may_run(worker) && !turn_is_due(worker, now_ns) && crew_enter(worker)) {
-            run_one(place, &now_ns);
-            continue;
-        }
-        if (worker->led) {
-            follow(worker);
-            now_ns = 0;
-        } else {
-            leader_turn(worker);
-            now_ns = worker->turn_ns;
-        }
-    }
+    while (worker->phase != WORKER_ENDED)
+        worker_step(place, &now_ns);
     worker_unlock(worker);
 }
 

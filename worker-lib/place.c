@@ -40,6 +40,7 @@ static bool leave(struct place *place)
     worker_lock(worker);
     bool may_leave = worker->away < PLACES_MAX && has_thread(worker);
     if (may_leave) {
+        run_recall(worker);
         worker->running--;
         crew_leave(worker);
         worker->away++;

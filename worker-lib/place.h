@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "client-lib/place.h"
+#include "worker-lib/run.h"
 #include "worker-lib/worker.h"
 
 enum {
@@ -19,6 +20,7 @@ enum {
 struct handler_place {
     struct place place;
     struct busbar_worker *worker;
+    struct run run; /* what it is to handle next */
     bool is_inside; /* a handler runs */
     bool is_away;   /* and waits for a call of its own */
     uint64_t left_ns;

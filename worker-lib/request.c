@@ -8,18 +8,6 @@
 #include "protocol/worker_error.h"
 #include "worker-lib/wake.h"
 
-void request_list_append(struct request_list *list, struct busbar_request *request)
-{
-    list_append(&list->list, &request->link);
-    list->count++;
-}
-
-void request_list_remove(struct request_list *list, struct busbar_request *request)
-{
-    list_remove(&request->link);
-    list->count--;
-}
-
 void request_list_move(struct request_list *to, struct request_list *from)
 {
     if (from->count == 0)
@@ -34,26 +22,7 @@ void request_list_move(struct request_list *to, struct request_list *from)
     request_list_init(from);
 }
 
-struct busbar_request *request_list_first(const struct request_list *list)
-{
-    return list->count == 0 ? NULL : CONTAINER_OF(list->list.next, struct busbar_request, link);
-}
-
-struct busbar_request *request_list_last(const struct request_list *list)
-{
-    return list->count == 0 ? NULL : CONTAINER_OF(list->list.previous, struct busbar_request, link);
-}
-
-struct busbar_request *request_new(struct leader *leader)
-{
-    struct busbar_request *request = request_list_last(&leader->spare);
-    if (request == NULL)
-        return malloc(sizeof *request);
-    request_list_remove(&leader->spare, request);
-    return request;
-}
-
-static void request_release(struct busbar_request *request)
+void request_release(struct busbar_request *request)
 {
     struct service *service = request->method->service;
     blob_unref(&request->frame);
@@ -61,14 +30,6 @@ static void request_release(struct busbar_request *request)
     if (request->extra != NULL)
         request_extra_free(&request->extra);
     service_unref(&service);
-}
-
-bool request_unref(struct busbar_request *request)
-{
-    if (atomic_fetch_sub_explicit(&request->references, 1, memory_order_acq_rel) != 1)
-        return false;
-    request_release(request);
-    return true;
 }
 
 static void request_spare(struct busbar_request *request, struct request_list *spare)
@@ -107,18 +68,19 @@ void request_list_free(struct request_list *list)
     }
 }
 
-/* The end of its owner's part in a request that was answered. */
+/* The end of its owner's part in a request that was answered; of one that was not kept the thread
+ * that runs it has the only reference. */
 static void request_end(struct busbar_request *request)
 {
     struct busbar_worker *worker = request->worker;
-    bool kept = request->kept;
+    if (!request->kept)
+        return;
     if (request_unref(request)) {
         worker_lock(worker);
         request_recycle(request);
         worker_unlock(worker);
     }
-    if (kept)
-        worker_unref(worker);
+    worker_unref(worker);
 }
 
 static void request_answer(struct busbar_request *request, struct failure *failure)
@@ -134,7 +96,7 @@ static void request_handle(struct busbar_request *request)
     const struct ambient ambient = {
         .deadline = request->deadline,
         .items = request->metadata,
-        .hops = (uint8_t)busbar_request_hops(request),
+        .hops = request->metadata.size == 0 ? 0 : (uint8_t)busbar_request_hops(request),
     };
     struct busbar_request *owned = request;
     const struct ambient *before = ambient_set(&ambient);
@@ -218,6 +180,7 @@ struct busbar_request *busbar_request_keep(struct busbar_request **request)
     struct busbar_request *kept = STEAL(*request);
     if (kept != NULL && !kept->kept) {
         kept->kept = true;
+        atomic_fetch_add_explicit(&kept->references, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&kept->worker->references, 1, memory_order_relaxed);
     }
     return kept;
@@ -231,12 +194,12 @@ enum busbar_status busbar_request_reply(struct busbar_request **request, struct 
         return BUSBAR_BAD_ARGUMENT;
     }
     bool cancelled = answered->cancelled;
-    if (busbar_request_is_oneway(answered)) {
+    if (request_is_oneway(answered)) {
         busbar_body_release(&body);
         body = (struct busbar_body){.encoding = BUSBAR_RAW};
     }
     enum busbar_status status = answers_reply(&answered->worker->answers, answered->to,
-                                              request_answer_metadata(answered), body);
+                                              request_answer_metadata(answered), &body);
     request_end(answered);
     return status == BUSBAR_OK && cancelled ? BUSBAR_CANCELLED : status;
 }

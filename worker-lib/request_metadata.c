@@ -140,7 +140,7 @@ unsigned busbar_request_hops(const struct busbar_request *request)
 
 bool busbar_request_is_oneway(const struct busbar_request *request)
 {
-    return (request->flags & PACKET_ONEWAY) != 0;
+    return request_is_oneway(request);
 }
 
 bool busbar_request_caller(const struct busbar_request *request, struct busbar_caller *ret)
@@ -161,11 +161,9 @@ bool busbar_request_caller(const struct busbar_request *request, struct busbar_c
 
 /* The answer ----------------------------------------------------------------------------------- */
 
-struct bytes request_answer_metadata(const struct busbar_request *request)
+struct bytes request_extra_answer(const struct request_extra *extra)
 {
-    if (request->extra == NULL || busbar_request_is_oneway(request))
-        return (struct bytes){0};
-    return (struct bytes){.data = request->extra->answer, .size = request->extra->answer_size};
+    return (struct bytes){.data = extra->answer, .size = extra->answer_size};
 }
 
 /* The entry of a name among those of the answer; its size is 0 if there is none. */

@@ -53,23 +53,14 @@ void context_owner_unref(struct context_owner **owner)
     free(left);
 }
 
-static void service_free(struct service *service)
+void service_free(struct service *service)
 {
     context_owner_unref(&service->owner);
     for (size_t i = 0; i < service->method_count; i++)
-        free(service->methods[i].name);
+        free(service->methods[i].called);
     blob_unref(&service->registration);
     free(service->name);
     free(service);
-}
-
-void service_unref(struct service **service)
-{
-    struct service *dropped = *service;
-    *service = NULL;
-    if (dropped != NULL &&
-        atomic_fetch_sub_explicit(&dropped->references, 1, memory_order_acq_rel) == 1)
-        service_free(dropped);
 }
 
 static size_t tag_count(const char *const *tags)
@@ -177,16 +168,29 @@ static const char *what_is_wrong(const struct busbar_service *from)
     return what_is_wrong_with_methods(from);
 }
 
+static bool method_fill(struct method *method, struct service *service,
+                        const struct busbar_method *from)
+{
+    size_t service_size = strlen(service->name);
+    size_t name_size = strlen(from->name);
+    method->service = service;
+    method->handler = from->handler;
+    method->called = malloc(service_size + name_size + 1);
+    if (method->called == NULL)
+        return false;
+    memcpy(method->called, service->name, service_size);
+    memcpy(method->called + service_size, from->name, name_size + 1);
+    method->called_size = service_size + name_size;
+    method->name = method->called + service_size;
+    return true;
+}
+
 static bool service_fill(struct service *service, const struct busbar_service *from)
 {
     service->context = from->context;
     service->name = strdup(from->name);
-    for (size_t i = 0; i < from->method_count; i++) {
-        struct method *method = &service->methods[i];
-        method->service = service;
-        method->handler = from->methods[i].handler;
-        method->name = strdup(from->methods[i].name);
-        if (method->name == NULL)
+    for (size_t i = 0; i < from->method_count && service->name != NULL; i++) {
+        if (!method_fill(&service->methods[i], service, &from->methods[i]))
             return false;
     }
     return service->name != NULL;
@@ -234,17 +238,6 @@ struct service *service_find_id(const struct service_table *table, uint64_t id)
     return NULL;
 }
 
-/* Of service and method as they lie in a packet: one after the other. */
-static uint64_t method_hash(const struct service_table *table, const struct method *method)
-{
-    char names[2 * NAME_SIZE_MAX];
-    size_t service_size = strlen(method->service->name);
-    size_t method_size = strlen(method->name);
-    memcpy(names, method->service->name, service_size);
-    memcpy(names + service_size, method->name, method_size);
-    return siphash(&table->key, names, service_size + method_size);
-}
-
 void service_index(struct service_table *table, struct service *service)
 {
     if (service->indexed)
@@ -252,7 +245,8 @@ void service_index(struct service_table *table, struct service *service)
     service->indexed = true;
     for (size_t i = 0; i < service->method_count; i++) {
         struct method *method = &service->methods[i];
-        map_insert(&table->methods, &method->node, method_hash(table, method));
+        map_insert(&table->methods, &method->node,
+                   siphash(&table->key, method->called, method->called_size));
     }
 }
 
@@ -266,14 +260,12 @@ void service_remove(struct service_table *table, struct service *service)
     service_unref(&service);
 }
 
-static bool is_text(struct bytes bytes, const char *text)
-{
-    return strlen(text) == bytes.size && memcmp(text, bytes.data, bytes.size) == 0;
-}
-
+/* The names lie one after the other in a packet, too. */
 static bool is_called(const struct method *method, const struct packet *call)
 {
-    return is_text(call->method, method->name) && is_text(call->service, method->service->name);
+    return call->service.size + call->method.size == method->called_size &&
+           call->method.data - call->service.data == method->name - method->called &&
+           memcmp(call->service.data, method->called, method->called_size) == 0;
 }
 
 struct method *service_method(struct service_table *table, const struct packet *call)

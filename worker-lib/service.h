@@ -38,7 +38,9 @@ struct context_owner {
 struct method {
     struct map_node node;
     struct service *service;
-    char *name;
+    char *called;       /* as a CALL names it: the service and, right behind it, the method */
+    size_t called_size; /* of both */
+    const char *name;   /* the second of them */
     busbar_handler_fn *handler;
 };
 
@@ -86,7 +88,16 @@ static inline struct service *service_ref(struct service *service)
     return service;
 }
 
-void service_unref(struct service **service);
+void service_free(struct service *service);
+
+static inline void service_unref(struct service **service)
+{
+    struct service *dropped = *service;
+    *service = NULL;
+    if (dropped != NULL &&
+        atomic_fetch_sub_explicit(&dropped->references, 1, memory_order_acq_rel) == 1)
+        service_free(dropped);
+}
 
 /* One that is not leaving; NULL if there is none. Borrowed. */
 struct service *service_find(const struct service_table *table, const char *name);

@@ -193,7 +193,7 @@ static void request_fill(struct busbar_request *request, const struct packet *ca
     request->to = (struct answer_to){.session = worker->leader.sessions, .id = call->id};
     request->deadline = worker->leader.now + call->timeout;
     request->arrived_ns = worker->leader.now * 1000000;
-    atomic_store_explicit(&request->references, 2, memory_order_relaxed);
+    atomic_store_explicit(&request->references, 1, memory_order_relaxed);
     atomic_store_explicit(&request->cancelled, false, memory_order_relaxed);
 }
 

@@ -64,6 +64,7 @@ struct leader {
 };
 
 struct crew;
+struct run;
 
 /* One connection to one broker. What an application holds is the first of as many as its list has
  * brokers; the first owns the others: brokers.c. */
@@ -103,8 +104,9 @@ struct busbar_worker {
     bool is_unreachable; /* the broker is not there, as far as is known */
 
     struct request_list queue;
-    struct request_list active; /* running, or kept by the application */
+    struct request_list active; /* running, or about to, or kept by the application */
     struct request_list spare;
+    struct run *run; /* of more than one request, from which requests may be recalled; or NULL */
     struct credit credit;
     uint32_t running;     /* handlers that have a place */
     uint32_t away;        /* handlers that wait for a call of their own; see place.h */

@@ -184,6 +184,28 @@ static void calls_behind_a_slow_surprise_go_back(void **test)
     assert_int_equal(fake_count(state->fake, PACKET_RETURN), 14);
 }
 
+/* They may have been taken together with it. */
+static void a_call_behind_a_slow_surprise_can_be_cancelled(void **test)
+{
+    struct state *state = *test;
+    start(state, 1, 17);
+    warm_up(state);
+    int entered = state->entered;
+    uint64_t before = clock_ms();
+    put(state, 1, "0");
+    put(state, 2, "300");
+    for (uint64_t id = 3; id <= 8; id++)
+        put(state, id, "0");
+    fake_flush(state->fake);
+    fake_expect_id(state->fake, PACKET_REPLY, 1);
+    fake_send(state->fake, &state->fake->peer, &(struct packet){.command = PACKET_CANCEL, .id = 5});
+    assert_true(fake_expect_id(state->fake, PACKET_RETURN, 5)->at - before < 200);
+    static const uint64_t IN_ORDER[] = {2, 3, 4, 6, 7, 8};
+    for (size_t i = 0; i < ARRAY_SIZE(IN_ORDER); i++)
+        assert_int_equal(fake_expect(state->fake, PACKET_REPLY)->packet.id, IN_ORDER[i]);
+    assert_int_equal(state->entered - entered, 7);
+}
+
 static void a_second_thread_takes_over_from_a_slow_surprise(void **test)
 {
     struct state *state = *test;
@@ -270,6 +292,7 @@ int main(void)
         TEST(inline_handlers_run_on_the_thread_of_run),
         TEST(a_slow_surprise_holds_back_no_earlier_reply),
         TEST(calls_behind_a_slow_surprise_go_back),
+        TEST(a_call_behind_a_slow_surprise_can_be_cancelled),
         TEST(a_second_thread_takes_over_from_a_slow_surprise),
         TEST(credit_grows_with_quick_handlers_and_shrinks_with_slow_ones),
         TEST(a_fixed_credit_stays),
