@@ -22,13 +22,9 @@ enum busbar_status client_fail(struct busbar_client *client, enum busbar_status 
     return status;
 }
 
-enum busbar_status client_check(struct busbar_client *client)
+enum busbar_status client_forked(struct busbar_client *client)
 {
-    if (client == NULL)
-        return BUSBAR_BAD_ARGUMENT;
-    if (fork_mark_is_forked(&client->mark))
-        return client_fail(client, BUSBAR_FORKED, "%s", busbar_status_text(BUSBAR_FORKED));
-    return BUSBAR_OK;
+    return client_fail(client, BUSBAR_FORKED, "%s", busbar_status_text(BUSBAR_FORKED));
 }
 
 enum busbar_status client_check_outside(struct busbar_client *client)

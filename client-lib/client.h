@@ -2,6 +2,7 @@
 #ifndef CLIENT_LIB_CLIENT_H
 #define CLIENT_LIB_CLIENT_H
 
+#include <assert.h>
 #include <busbar/client.h>
 
 #include "client-lib/broker_list.h"
@@ -82,6 +83,12 @@ struct busbar_client {
     char unreachable[CLIENT_TEXT_SIZE]; /* why there is no session; "" if not known */
 };
 
+/* Connections that there may be: with one broker in the list there is never a second. */
+static inline size_t client_uplinks(const struct busbar_client *client)
+{
+    return client->brokers.count > 1 ? CLIENT_UPLINKS : 1;
+}
+
 static inline struct connection *client_connection(const struct busbar_client *client)
 {
     return &client->current->connection;
@@ -98,7 +105,13 @@ static inline bool client_is_ready(const struct busbar_client *client)
 enum busbar_status client_fail(struct busbar_client *client, enum busbar_status status,
                                const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* client.c: FORKED or BAD_ARGUMENT where a function may not be called at all. */
-enum busbar_status client_check(struct busbar_client *client);
+enum busbar_status client_forked(struct busbar_client *client);
+static inline enum busbar_status client_check(struct busbar_client *client)
+{
+    if (client == NULL)
+        return BUSBAR_BAD_ARGUMENT;
+    return fork_mark_is_forked(&client->mark) ? client_forked(client) : BUSBAR_OK;
+}
 enum busbar_status client_check_outside(struct busbar_client *client);
 
 /* client.c: gives back the body of a call that is not made, and returns the status. */
@@ -123,7 +136,16 @@ struct call_outcome {
 void client_finish(struct busbar_client *client, struct call *call, struct call_outcome outcome,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* An empty reply for the call; room for it was made when the call was started. */
-struct busbar_reply *client_reply(struct busbar_client *client, const struct call *call);
+static inline struct busbar_reply *client_reply(struct busbar_client *client,
+                                                const struct call *call)
+{
+    struct busbar_reply *reply = reply_new(client->replies);
+    assert(reply != NULL);
+    reply->id = call->id;
+    reply->callback = call->callback;
+    reply->context = call->context;
+    return reply;
+}
 /* Ends the call with its filled reply. */
 void client_deliver(struct busbar_client *client, struct call *call, struct busbar_reply *reply);
 /* Puts a new call into the outbox if there is a session, else lets it wait for one. */

@@ -1,7 +1,6 @@
 /* The life of a call: it waits, is put into the outbox, put back, cancelled, expired, and ends. */
 #include "client-lib/client.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,22 +20,13 @@ static const struct call_outcome unsent_loss = {BUSBAR_BROKER_LOST, BUSBAR_NOT_E
 static const struct call_outcome unsent_drained = {BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED};
 static const struct call_outcome unsent_cancel = {BUSBAR_CANCELLED, BUSBAR_NOT_EXECUTED};
 
-struct busbar_reply *client_reply(struct busbar_client *client, const struct call *call)
-{
-    struct busbar_reply *reply = reply_new(client->replies);
-    assert(reply != NULL);
-    reply->id = call->id;
-    reply->callback = call->callback;
-    reply->context = call->context;
-    return reply;
-}
-
 /* Takes the call out of everything it is in. */
 void client_deliver(struct busbar_client *client, struct call *call, struct busbar_reply *reply)
 {
     wheel_stop(&client->wheel, &call->timer);
     list_remove(&call->link);
-    list_remove(&call->granting);
+    if (call->grants > 0)
+        list_remove(&call->granting);
     if (call->state == CALL_WAITING)
         client->waiting_bytes -= call_size(call);
     if (call->answer != NULL) {
@@ -69,17 +59,15 @@ void client_finish(struct busbar_client *client, struct call *call, struct call_
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    const struct packet packet = call_packet(call);
-    snprintf(text, sizeof text, "%.*s.%.*s: %s", (int)packet.service.size,
-             (const char *)packet.service.data, (int)packet.method.size,
-             (const char *)packet.method.data, what);
+    const char *service = (const char *)call_bytes(call);
+    snprintf(text, sizeof text, "%.*s.%.*s: %s", call->service_size, service, call->method_size,
+             service + call->service_size, what);
     client_finish_with(client, call, outcome, text);
 }
 
 /* The wheel turns through all the time that it was idle unless it is told while it is empty. */
 static void client_set_timer(struct busbar_client *client, struct call *call, uint64_t due)
 {
-    wheel_stop(&client->wheel, &call->timer);
     if (client->wheel.count == 0)
         (void)wheel_expired(&client->wheel, client->now);
     wheel_set(&client->wheel, &call->timer, due);
@@ -90,6 +78,7 @@ static void client_queue(struct busbar_client *client, struct call *call, uint64
 {
     uint64_t patience = now + 1 + client->connect_timeout_ms; /* `now` has begun already */
     call->state = CALL_WAITING;
+    wheel_stop(&client->wheel, &call->timer);
     list_remove(&call->link);
     list_append(&client->waiting, &call->link);
     client->waiting_bytes += call_size(call);
@@ -102,24 +91,30 @@ static uint64_t call_grace(const struct call *call)
     return part < GRACE_MAX_MS ? part : GRACE_MAX_MS;
 }
 
-static bool client_put(struct busbar_client *client, struct call *call, uint64_t now)
+static void client_unqueue(struct busbar_client *client, struct call *call)
+{
+    client->waiting_bytes -= call_size(call);
+    wheel_stop(&client->wheel, &call->timer);
+    list_remove(&call->link);
+}
+
+/* `left` ms until its deadline. */
+static bool client_put(struct busbar_client *client, struct call *call, uint32_t left)
 {
     struct uplink *uplink = client->current;
     struct packet packet = call_packet(call);
-    uint64_t left = call->deadline - now; /* a queued call's includes the millisecond begun */
-    packet.timeout = left < call->timeout ? (uint32_t)left : call->timeout;
+    packet.timeout = left;
     if (connection_put(&uplink->connection, &packet, call->attached) != BUSBAR_OK)
         return false;
     if (call->state == CALL_WAITING)
-        client->waiting_bytes -= call_size(call);
+        client_unqueue(client, call);
     call->state = CALL_PUT;
     call->uplink = uplink;
     call->position = uplink->connection.outbox.put;
     call->session = uplink->connection.sessions;
     call->sends++;
-    list_remove(&call->link);
     if (list_is_empty(&uplink->put)) {
-        uplink->quiet_since = now;
+        uplink->quiet_since = client->now;
         uplink->beats = 0;
     }
     list_append(&uplink->put, &call->link);
@@ -144,7 +139,7 @@ void client_submit(struct busbar_client *client, struct call *call)
     if (client_is_ready(client) && list_is_empty(&client->waiting)) {
         client->now = approximate_ms(call->timeout);
         call->deadline = client->now + call->timeout;
-        if (client_put(client, call, client->now))
+        if (client_put(client, call, call->timeout))
             return;
     }
     client->now = clock_ms();
@@ -195,13 +190,20 @@ static void client_time_out(struct busbar_client *client, struct call *call)
         client_give_up(client, call, call->timeout);
 }
 
+/* What is left of its time includes the millisecond begun, which it was not told to have. */
+static uint32_t time_left(const struct call *call, uint64_t now)
+{
+    uint64_t left = call->deadline - now;
+    return left < call->timeout ? (uint32_t)left : call->timeout;
+}
+
 void client_pump(struct busbar_client *client, uint64_t now)
 {
     while (!list_is_empty(&client->waiting) && client_is_ready(client)) {
         struct call *call = LIST_FIRST(&client->waiting, struct call, link);
         if (now >= call->deadline)
             client_time_out(client, call);
-        else if (!client_put(client, call, now))
+        else if (!client_put(client, call, time_left(call, now)))
             return; /* out of memory: with the next turn, or its timer ends it */
     }
 }

@@ -33,6 +33,7 @@ static bool is_plain(const struct busbar_call *call)
 
 static bool is_reserved_set(const struct busbar_call *request)
 {
+#pragma GCC unroll 4
     for (size_t i = 0; i < sizeof request->reserved / sizeof request->reserved[0]; i++) {
         if (request->reserved[i] != NULL)
             return true;
@@ -83,24 +84,22 @@ static enum busbar_status check_arguments(struct busbar_client *client,
     return BUSBAR_OK;
 }
 
-static enum busbar_status bad_name(struct busbar_client *client, const char *name, size_t size,
+static enum busbar_status bad_name(struct busbar_client *client, const char *name,
                                    const char *kind)
 {
     char quoted[NAME_QUOTE_SIZE];
     return client_fail(client, BUSBAR_BAD_REQUEST, "%s cannot be the name of a %s",
-                       quote(quoted, sizeof quoted, name, size), kind);
+                       quote(quoted, sizeof quoted, name, strlen(name)), kind);
 }
 
 static enum busbar_status check_names(struct busbar_client *client, struct request *request)
 {
-    const char *service = request->call->service;
-    const char *method = request->call->method;
-    request->service_size = strlen(service);
-    request->method_size = strlen(method);
-    if (!name_is_service(service, request->service_size))
-        return bad_name(client, service, request->service_size, "service");
-    if (!name_is_method(method, request->method_size))
-        return bad_name(client, method, request->method_size, "method");
+    request->service_size = name_service_size(request->call->service);
+    request->method_size = name_method_size(request->call->method);
+    if (request->service_size == 0)
+        return bad_name(client, request->call->service, "service");
+    if (request->method_size == 0)
+        return bad_name(client, request->call->method, "method");
     return BUSBAR_OK;
 }
 

@@ -30,7 +30,7 @@ static void uplink_receive(struct uplink *uplink, uint64_t now)
 static void client_receive(struct busbar_client *client, uint64_t now)
 {
     client->looked = now;
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         if (client->uplinks[i].connection.socket != NULL)
             uplink_receive(&client->uplinks[i], now);
     }
@@ -38,7 +38,7 @@ static void client_receive(struct busbar_client *client, uint64_t now)
 
 static void client_flush(struct busbar_client *client)
 {
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         struct uplink *uplink = &client->uplinks[i];
         if (uplink->connection.socket != NULL)
             uplink->is_blocked = connection_flush(&uplink->connection) != OUTBOX_SENT;
@@ -111,7 +111,7 @@ static void uplink_listen(struct uplink *uplink, uint64_t now)
 
 static void client_listen(struct busbar_client *client, uint64_t now)
 {
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         if (uplink_is_expecting(&client->uplinks[i]))
             uplink_listen(&client->uplinks[i], now);
     }
@@ -150,7 +150,7 @@ uint64_t client_due(const struct busbar_client *client, uint64_t now)
 {
     uint64_t wait = wheel_wait(&client->wheel, now);
     uint64_t due = wait == UINT64_MAX ? UINT64_MAX : now + wait;
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++)
+    for (size_t i = 0; i < client_uplinks(client); i++)
         due = earlier(due, uplink_due(&client->uplinks[i], now));
     due = earlier(due, client_move_due(client));
     return due == UINT64_MAX ? UINT64_MAX : due * NS_PER_MS;
@@ -159,7 +159,7 @@ uint64_t client_due(const struct busbar_client *client, uint64_t now)
 bool client_is_idle(struct busbar_client *client)
 {
     bool is_idle = true;
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++)
+    for (size_t i = 0; i < client_uplinks(client); i++)
         is_idle = connection_is_idle(&client->uplinks[i].connection) && is_idle;
     return is_idle;
 }
@@ -167,7 +167,7 @@ bool client_is_idle(struct busbar_client *client)
 static nfds_t client_fds(const struct busbar_client *client, struct pollfd fds[CLIENT_FDS])
 {
     nfds_t count = 0;
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         int numbers[CONNECTION_FDS];
         if (client->uplinks[i].connection.socket == NULL)
             continue;

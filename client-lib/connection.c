@@ -215,14 +215,6 @@ void connection_greet(struct connection *connection)
     connection->handler->opened(connection->owner);
 }
 
-enum busbar_status connection_put(struct connection *connection, const struct packet *packet,
-                                  struct blob *attached)
-{
-    if (!connection_is_open(connection))
-        return BUSBAR_BROKER_LOST;
-    return outbox_put(&connection->outbox, packet, attached) ? BUSBAR_OK : BUSBAR_NO_MEMORY;
-}
-
 int connection_events(struct connection *connection)
 {
     int events = 0;

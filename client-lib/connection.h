@@ -99,8 +99,13 @@ static inline bool connection_is_open(const struct connection *connection)
 
 /* Adds a packet to what leaves with the next flush; only while connection_is_open. A body over
  * PACKET_INLINE_BODY_MAX is given as a blob in `attached`, else that is NULL. */
-enum busbar_status connection_put(struct connection *connection, const struct packet *packet,
-                                  struct blob *attached) __attribute__((warn_unused_result));
+static inline enum busbar_status __attribute__((warn_unused_result))
+connection_put(struct connection *connection, const struct packet *packet, struct blob *attached)
+{
+    if (!connection_is_open(connection))
+        return BUSBAR_BROKER_LOST;
+    return outbox_put(&connection->outbox, packet, attached) ? BUSBAR_OK : BUSBAR_NO_MEMORY;
+}
 
 /* Takes in what has arrived, at most `limit` messages, and tells the handler. `now` in ms.
  * Returns true if more may be there. */

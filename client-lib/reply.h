@@ -37,18 +37,17 @@ struct reply_extras {
 struct busbar_reply {
     struct busbar_reply *next; /* in a queue, or among the idle */
     struct reply_pool *pool;
-    enum busbar_status status;
-    enum busbar_fate fate;
-    enum busbar_source source;
-    enum busbar_encoding encoding;
-    uint32_t retry_after;
-    const uint8_t *data; /* in `space`, `heap` or `held`; NULL unless OK */
-    size_t size;
-    const char *error; /* in `space` or `heap`, or static; "" if OK */
-    struct blob *held;
-    void *heap;
+    struct blob *held;           /* the body or the text, where `space` is too small; or NULL */
     struct reply_extras *extras; /* NULL for none */
-    enum reply_kind kind;
+    const uint8_t *data;         /* in `space` or `held`; NULL unless OK */
+    size_t size;
+    uint8_t status;   /* enum busbar_status */
+    uint8_t fate;     /* enum busbar_fate */
+    uint8_t source;   /* enum busbar_source */
+    uint8_t encoding; /* enum busbar_encoding */
+    uint8_t kind;     /* enum reply_kind */
+    uint32_t retry_after;
+    const char *error; /* in `space` or `held`, or static; "" if OK */
     union {
         busbar_reply_fn *callback;    /* of an outcome or a part */
         busbar_progress_fn *progress; /* of progress, whose thousandths are in `size` */
@@ -68,7 +67,12 @@ struct reply_pool *reply_pool_new(void);
 void reply_pool_unref(struct reply_pool *pool);
 
 /* Makes sure that `count` replies can be made without memory; false when there is none. */
-bool reply_pool_reserve(struct reply_pool *pool, size_t count);
+bool reply_pool_fill(struct reply_pool *pool, size_t count);
+static inline bool reply_pool_reserve(struct reply_pool *pool, size_t count)
+{
+    pool->reserved = count;
+    return pool->idle_count >= count || reply_pool_fill(pool, count);
+}
 
 /* An empty reply; NULL when out of memory. End it with busbar_reply_destroy. */
 struct busbar_reply *reply_new(struct reply_pool *pool);
@@ -88,9 +92,25 @@ void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busb
                 struct bytes text);
 
 void reply_queue_init(struct reply_queue *queue);
-void reply_queue_push(struct reply_queue *queue, struct busbar_reply *reply);
+static inline void reply_queue_push(struct reply_queue *queue, struct busbar_reply *reply)
+{
+    reply->next = NULL;
+    *queue->end = reply;
+    queue->end = &reply->next;
+    queue->count++;
+}
 
 /* The oldest, or NULL. */
-struct busbar_reply *reply_queue_pop(struct reply_queue *queue);
+static inline struct busbar_reply *reply_queue_pop(struct reply_queue *queue)
+{
+    struct busbar_reply *reply = queue->first;
+    if (reply == NULL)
+        return NULL;
+    queue->first = reply->next;
+    if (queue->first == NULL)
+        queue->end = &queue->first;
+    queue->count--;
+    return reply;
+}
 
 #endif
