@@ -30,7 +30,7 @@ void call_table_fini(struct call_table *table)
     table->chunk_count = 0;
 }
 
-static bool call_table_grow(struct call_table *table)
+bool call_table_grow(struct call_table *table)
 {
     if (table->chunk_count == CHUNKS_MAX)
         return false;
@@ -51,42 +51,17 @@ static bool call_table_grow(struct call_table *table)
         list_init(&chunk[i].granting);
         wheel_timer_init(&chunk[i].timer);
         chunk[i].id = (first + i) | table->first_generation << CALL_SLOT_BITS;
-        chunk[i].next_free = table->first_free;
-        table->first_free = first + i + 1;
+        chunk[i].next = table->free;
+        table->free = &chunk[i];
     }
     return true;
 }
 
-struct call *call_table_take(struct call_table *table)
+void call_free_request(struct call *call)
 {
-    if (table->first_free == 0 && !call_table_grow(table))
-        return NULL;
-    struct call *call = call_table_at(table, table->first_free - 1);
-    table->first_free = call->next_free;
-    table->used++;
-    call->grants = 0;
-    call->sends = 0;
-    call->resets = 0;
-    call->refusals = 0;
-    call->is_cancelled = false;
-    call->has_part = false;
-    call->is_doubtful = false;
-    return call;
-}
-
-void call_table_give_back(struct call_table *table, struct call *call)
-{
-    uint32_t slot = call->id & CALLS_MAX;
-    if (call->attached != NULL)
-        blob_unref(&call->attached);
-    if (call->heap != NULL)
-        free(call->heap);
+    blob_unref(&call->attached);
+    free(call->heap);
     call->heap = NULL;
-    call->state = CALL_FREE;
-    call->id += UINT64_C(1) << CALL_SLOT_BITS;
-    call->next_free = table->first_free;
-    table->first_free = slot + 1;
-    table->used--;
 }
 
 size_t call_size(const struct call *call)

@@ -37,10 +37,13 @@ struct call {
     struct list link; /* by its state: in the client's list, or that of its uplink */
     struct wheel_timer timer;
     uint64_t id;
-    uint64_t deadline;     /* ms */
-    struct uplink *uplink; /* while it is put */
-    uint64_t position;     /* in the outbox, while it is put */
-    uint64_t session;      /* connection->sessions when it was put */
+    uint64_t deadline; /* ms */
+    union {
+        struct uplink *uplink; /* while it is put */
+        struct call *next;     /* while it is free */
+    };
+    uint64_t position; /* in the outbox, while it is put */
+    uint64_t session;  /* connection->sessions when it was put */
     busbar_reply_fn *callback;
     void *context;
     struct busbar_reply **answer; /* where a function that waits wants the outcome, or NULL */
@@ -62,7 +65,6 @@ struct call {
     bool is_doubtful; /* an earlier sending may have been executed */
     uint32_t room;    /* parts that may come before more are granted */
     uint32_t grants;  /* parts that are done with, to be granted anew */
-    uint32_t next_free;
     uint8_t space[CALL_SPACE];
     struct list granting; /* in the client's list, while there are grants */
     busbar_part_fn *part;
@@ -71,8 +73,8 @@ struct call {
 
 struct call_table {
     struct call **chunks;
+    struct call *free; /* the one to be taken next */
     uint32_t chunk_count;
-    uint32_t first_free; /* slot + 1; 0 for none */
     uint32_t used;
     uint64_t first_generation;
 };
@@ -84,10 +86,36 @@ void call_table_fini(struct call_table *table);
 
 /* A call with a fresh id that nothing has become of yet: who takes it says what it asks for. NULL
  * when out of memory or slots. */
-struct call *call_table_take(struct call_table *table);
+bool call_table_grow(struct call_table *table);
+static inline struct call *call_table_take(struct call_table *table)
+{
+    if (table->free == NULL && !call_table_grow(table))
+        return NULL;
+    struct call *call = table->free;
+    table->free = call->next;
+    table->used++;
+    call->grants = 0;
+    call->sends = 0;
+    call->resets = 0;
+    call->refusals = 0;
+    call->is_cancelled = false;
+    call->has_part = false;
+    call->is_doubtful = false;
+    return call;
+}
 
 /* Its id names nothing from now on. Frees the request; the call is in no list any more. */
-void call_table_give_back(struct call_table *table, struct call *call);
+void call_free_request(struct call *call);
+static inline void call_table_give_back(struct call_table *table, struct call *call)
+{
+    if (call->attached != NULL || call->heap != NULL)
+        call_free_request(call);
+    call->state = CALL_FREE;
+    call->id += UINT64_C(1) << CALL_SLOT_BITS;
+    call->next = table->free;
+    table->free = call;
+    table->used--;
+}
 
 static inline struct call *call_table_at(const struct call_table *table, uint32_t slot)
 {

@@ -2,7 +2,6 @@
 #ifndef CLIENT_LIB_CLIENT_H
 #define CLIENT_LIB_CLIENT_H
 
-#include <assert.h>
 #include <busbar/client.h>
 
 #include "client-lib/broker_list.h"
@@ -140,16 +139,34 @@ static inline struct busbar_reply *client_reply(struct busbar_client *client,
                                                 const struct call *call)
 {
     struct busbar_reply *reply = reply_new(client->replies);
-    assert(reply != NULL);
     reply->id = call->id;
     reply->callback = call->callback;
     reply->context = call->context;
     return reply;
 }
-/* Ends the call with its filled reply. */
-void client_deliver(struct busbar_client *client, struct call *call, struct busbar_reply *reply);
-/* Puts a new call into the outbox if there is a session, else lets it wait for one. */
-void client_submit(struct busbar_client *client, struct call *call);
+/* Ends the call with its filled reply: takes it out of everything it is in. */
+static inline void client_deliver(struct busbar_client *client, struct call *call,
+                                  struct busbar_reply *reply)
+{
+    wheel_stop(&client->wheel, &call->timer);
+    list_remove(&call->link);
+    if (call->grants > 0)
+        list_remove(&call->granting);
+    if (call->state == CALL_WAITING)
+        client->waiting_bytes -= call_size(call);
+    if (call->answer != NULL) {
+        *call->answer = reply;
+        client->awaited--;
+    } else {
+        reply_queue_push(reply->callback != NULL ? &client->callbacks : &client->done, reply);
+    }
+    call_table_give_back(&client->calls, call);
+}
+/* Puts a call into the outbox of the current broker, `left` ms before its deadline; false when out of
+ * memory, and it is where it was. */
+bool client_put(struct busbar_client *client, struct call *call, uint32_t left);
+/* Lets a call wait for a session until its deadline. */
+void client_queue(struct busbar_client *client, struct call *call, uint64_t now);
 /* The call is known to be unexecuted, or may be executed twice: it goes again, unless nobody wants
  * it any more. */
 void client_put_back(struct busbar_client *client, struct call *call);

@@ -4,14 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-#include "base/clock.h"
 
 enum {
     GRACE_MAX_MS = 50, /* the broker ends calls at their deadline; this side is the backstop */
     GRACE_PARTS = 10,
-    COARSE_TIMEOUT_MIN_MS = 500, /* so that the grace is at its full length */
 };
 
 static const struct call_outcome unsent_timeout = {BUSBAR_TIMEOUT, BUSBAR_NOT_EXECUTED};
@@ -19,26 +15,6 @@ static const struct call_outcome sent_timeout = {BUSBAR_TIMEOUT, BUSBAR_MAYBE_EX
 static const struct call_outcome unsent_loss = {BUSBAR_BROKER_LOST, BUSBAR_NOT_EXECUTED};
 static const struct call_outcome unsent_drained = {BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED};
 static const struct call_outcome unsent_cancel = {BUSBAR_CANCELLED, BUSBAR_NOT_EXECUTED};
-
-/* Takes the call out of everything it is in. */
-void client_deliver(struct busbar_client *client, struct call *call, struct busbar_reply *reply)
-{
-    wheel_stop(&client->wheel, &call->timer);
-    list_remove(&call->link);
-    if (call->grants > 0)
-        list_remove(&call->granting);
-    if (call->state == CALL_WAITING)
-        client->waiting_bytes -= call_size(call);
-    if (call->answer != NULL) {
-        *call->answer = reply;
-        client->awaited--;
-    } else if (reply->callback != NULL) {
-        reply_queue_push(&client->callbacks, reply);
-    } else {
-        reply_queue_push(&client->done, reply);
-    }
-    call_table_give_back(&client->calls, call);
-}
 
 static void client_finish_with(struct busbar_client *client, struct call *call,
                                struct call_outcome outcome, const char *text)
@@ -66,15 +42,15 @@ void client_finish(struct busbar_client *client, struct call *call, struct call_
 }
 
 /* The wheel turns through all the time that it was idle unless it is told while it is empty. */
-static void client_set_timer(struct busbar_client *client, struct call *call, uint64_t due)
+static inline void client_set_timer(struct busbar_client *client, struct call *call, uint64_t due)
 {
     if (client->wheel.count == 0)
         (void)wheel_expired(&client->wheel, client->now);
     wheel_set(&client->wheel, &call->timer, due);
 }
 
-/* A call without a session waits until its deadline, but no longer than a connection may take. */
-static void client_queue(struct busbar_client *client, struct call *call, uint64_t now)
+/* No longer than a connection may take. */
+void client_queue(struct busbar_client *client, struct call *call, uint64_t now)
 {
     uint64_t patience = now + 1 + client->connect_timeout_ms; /* `now` has begun already */
     call->state = CALL_WAITING;
@@ -87,8 +63,7 @@ static void client_queue(struct busbar_client *client, struct call *call, uint64
 
 static uint64_t call_grace(const struct call *call)
 {
-    uint32_t part = call->timeout / GRACE_PARTS;
-    return part < GRACE_MAX_MS ? part : GRACE_MAX_MS;
+    return call->timeout < GRACE_PARTS * GRACE_MAX_MS ? call->timeout / GRACE_PARTS : GRACE_MAX_MS;
 }
 
 static void client_unqueue(struct busbar_client *client, struct call *call)
@@ -98,8 +73,7 @@ static void client_unqueue(struct busbar_client *client, struct call *call)
     list_remove(&call->link);
 }
 
-/* `left` ms until its deadline. */
-static bool client_put(struct busbar_client *client, struct call *call, uint32_t left)
+bool client_put(struct busbar_client *client, struct call *call, uint32_t left)
 {
     struct uplink *uplink = client->current;
     struct packet packet = call_packet(call);
@@ -120,31 +94,6 @@ static bool client_put(struct busbar_client *client, struct call *call, uint32_t
     list_append(&uplink->put, &call->link);
     client_set_timer(client, call, call->deadline + call_grace(call));
     return true;
-}
-
-/* Cheap and up to 10 ms late; exact where that would show. */
-static uint64_t approximate_ms(uint32_t timeout)
-{
-    struct timespec now;
-    if (timeout < COARSE_TIMEOUT_MIN_MS)
-        return clock_ms();
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* What is put at once tells the broker its timeout as it is; its timer here fires later by more
- * than the clock's error. What waits is timed by this side alone, from the next full millisecond. */
-void client_submit(struct busbar_client *client, struct call *call)
-{
-    if (client_is_ready(client) && list_is_empty(&client->waiting)) {
-        client->now = approximate_ms(call->timeout);
-        call->deadline = client->now + call->timeout;
-        if (client_put(client, call, call->timeout))
-            return;
-    }
-    client->now = clock_ms();
-    call->deadline = client->now + 1 + call->timeout;
-    client_queue(client, call, client->now);
 }
 
 /* Why there is no session. Without the endpoint that the text begins with, if that is named already. */

@@ -199,9 +199,9 @@ static bool is_for_others(const struct uplink *uplink, const struct call *call,
                           const struct packet *packet)
 {
     size_t brokers = uplink->client->brokers.count;
-    return packet->status == BUSBAR_DRAINING && packet->fate == BUSBAR_NOT_EXECUTED && source_of(packet) == BUSBAR_BY_BROKER &&
-           (brokers > 1 || uplink->is_leaving) && !call->is_cancelled && !call->has_part &&
-           call->refusals <= brokers;
+    return packet->status == BUSBAR_DRAINING && packet->fate == BUSBAR_NOT_EXECUTED &&
+           source_of(packet) == BUSBAR_BY_BROKER && (brokers > 1 || uplink->is_leaving) &&
+           !call->is_cancelled && !call->has_part && call->refusals <= brokers;
 }
 
 static void call_move(struct uplink *uplink, struct call *call)
@@ -250,12 +250,12 @@ static void uplink_hear(struct uplink *uplink, const struct packet *packet)
 static void on_answer(struct uplink *uplink, struct call *call, const struct packet *packet,
                       struct blob *attached)
 {
-    if (packet->command == PACKET_PART)
-        client_take_part(uplink->client, call, packet, attached);
-    else if (packet->command == PACKET_PROGRESS)
-        client_take_progress(uplink->client, call, packet);
-    else
+    if (packet->command == PACKET_REPLY || packet->command == PACKET_ERROR)
         on_outcome(uplink, call, packet, attached);
+    else if (packet->command == PACKET_PART)
+        client_take_part(uplink->client, call, packet, attached);
+    else
+        client_take_progress(uplink->client, call, packet);
 }
 
 static bool is_answer(uint8_t command)

@@ -47,45 +47,11 @@ bool reply_pool_fill(struct reply_pool *pool, size_t count)
     return true;
 }
 
-static struct busbar_reply *reply_take(struct reply_pool *pool, size_t kept)
-{
-    struct busbar_reply *reply = NULL;
-    if (pool->idle_count > kept) {
-        reply = pool->idle;
-        pool->idle = reply->next;
-        pool->idle_count--;
-    } else {
-        reply = malloc(sizeof *reply);
-        if (reply == NULL)
-            return NULL;
-    }
-    reply->pool = pool;
-    reply->held = NULL;
-    reply->extras = NULL;
-    reply->data = NULL;
-    reply->size = 0;
-    reply->status = BUSBAR_OK;
-    reply->fate = BUSBAR_NOT_EXECUTED;
-    reply->source = BUSBAR_BY_CLIENT;
-    reply->encoding = BUSBAR_RAW;
-    reply->kind = REPLY_OUTCOME;
-    reply->retry_after = 0;
-    reply->error = "";
-    reply->callback = NULL;
-    reply->context = NULL;
-    reply->id = 0;
-    pool->references++;
-    return reply;
-}
-
-struct busbar_reply *reply_new(struct reply_pool *pool)
-{
-    return reply_take(pool, 0);
-}
-
 struct busbar_reply *reply_new_spare(struct reply_pool *pool)
 {
-    return reply_take(pool, pool->reserved);
+    bool has_room = pool->idle_count > pool->reserved ||
+                    reply_pool_fill(pool, pool->idle_count + 1);
+    return has_room ? reply_new(pool) : NULL;
 }
 
 void busbar_reply_destroy(struct busbar_reply **reply)
@@ -155,7 +121,8 @@ static bool reply_take_body(struct busbar_reply *reply, struct bytes body, struc
     return true;
 }
 
-void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached)
+void reply_succeed_at_length(struct busbar_reply *reply, const struct packet *packet,
+                             struct blob *attached)
 {
     if ((packet->metadata.size > 0 && !reply_take_metadata(reply, packet->metadata)) ||
         !reply_take_body(reply, packet->body, attached)) {

@@ -2,7 +2,9 @@
 #ifndef CLIENT_LIB_REPLY_H
 #define CLIENT_LIB_REPLY_H
 
+#include <assert.h>
 #include <busbar/client.h>
+#include <string.h>
 
 #include "base/blob.h"
 #include "protocol/packet.h"
@@ -74,17 +76,57 @@ static inline bool reply_pool_reserve(struct reply_pool *pool, size_t count)
     return pool->idle_count >= count || reply_pool_fill(pool, count);
 }
 
-/* An empty reply; NULL when out of memory. End it with busbar_reply_destroy. */
-struct busbar_reply *reply_new(struct reply_pool *pool);
+/* An empty reply, for which room was made. End it with busbar_reply_destroy. */
+static inline struct busbar_reply *reply_new(struct reply_pool *pool)
+{
+    struct busbar_reply *reply = pool->idle;
+    assert(reply != NULL);
+    pool->idle = reply->next;
+    pool->idle_count--;
+    pool->references++;
+    reply->pool = pool;
+    reply->held = NULL;
+    reply->extras = NULL;
+    reply->data = NULL;
+    reply->size = 0;
+    reply->status = BUSBAR_OK;
+    reply->fate = BUSBAR_NOT_EXECUTED;
+    reply->source = BUSBAR_BY_CLIENT;
+    reply->encoding = BUSBAR_RAW;
+    reply->kind = REPLY_OUTCOME;
+    reply->retry_after = 0;
+    reply->error = "";
+    reply->callback = NULL;
+    reply->context = NULL;
+    reply->id = 0;
+    return reply;
+}
 
-/* The same for what no room was made for: it leaves alone what is kept for outcomes. */
+/* The same for what no room was made for: it leaves alone what is kept for outcomes, and is NULL
+ * when out of memory. */
 struct busbar_reply *reply_new_spare(struct reply_pool *pool);
 
 /* reply_metadata.c: takes over the attempts and items of a packet; false when out of memory. */
 bool reply_take_metadata(struct busbar_reply *reply, struct bytes metadata);
 
 /* A body that was received: kept by reference where it is a frame of its own, else copied. */
-void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached);
+void reply_succeed_at_length(struct busbar_reply *reply, const struct packet *packet,
+                             struct blob *attached);
+static inline void reply_succeed(struct busbar_reply *reply, const struct packet *packet,
+                                 struct blob *attached)
+{
+    if (packet->metadata.size > 0 || attached != NULL || packet->body.size > REPLY_SPACE) {
+        reply_succeed_at_length(reply, packet, attached);
+        return;
+    }
+    memcpy(reply->space, packet->body.data, packet->body.size);
+    reply->data = reply->space;
+    reply->size = packet->body.size;
+    reply->status = BUSBAR_OK;
+    reply->fate = BUSBAR_EXECUTED;
+    reply->source = BUSBAR_BY_HANDLER;
+    reply->encoding = packet->encoding;
+}
 
 /* A failure, of this side unless `source` is set as well; the text is copied, and cut at its first
  * NUL. */
