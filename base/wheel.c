@@ -70,10 +70,8 @@ static void wheel_turn(struct wheel *wheel)
     wheel->occupied[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
 }
 
-struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now)
+struct wheel_timer *wheel_turn_to(struct wheel *wheel, uint64_t now)
 {
-    if (wheel->count == 0 && now > wheel->now)
-        wheel->now = now; /* nothing is filed: no need to turn through the pause */
     while (list_is_empty(&wheel->expired) && wheel->now < now)
         wheel_turn(wheel);
     if (list_is_empty(&wheel->expired))

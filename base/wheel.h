@@ -76,8 +76,22 @@ static inline void wheel_stop(struct wheel *wheel, struct wheel_timer *timer)
     }
 }
 
+/* With no timer set the wheel goes to `now` at once, however long the pause was. */
+static inline void wheel_skip(struct wheel *wheel, uint64_t now)
+{
+    if (wheel->count == 0 && now > wheel->now)
+        wheel->now = now;
+}
+
 /* The next timer that is due at `now`, stopped; NULL if there is none. Call until NULL. */
-struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now);
+struct wheel_timer *wheel_turn_to(struct wheel *wheel, uint64_t now);
+static inline struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now)
+{
+    wheel_skip(wheel, now);
+    if (wheel->now >= now && list_is_empty(&wheel->expired))
+        return NULL;
+    return wheel_turn_to(wheel, now);
+}
 
 /*
  * Milliseconds until wheel_expired may have something to do, never too late: exact if that is before

@@ -162,7 +162,8 @@ enum busbar_status busbar_client_start(struct busbar_client *client, const struc
     struct uplink *current = client->current;
     if (current->connection.outbox.waiting >= CLIENT_FLUSH_SIZE && !current->is_blocked)
         current->is_blocked = connection_flush(&current->connection) != OUTBOX_SENT;
-    client_settle(client);
+    if (!client->loop.is_signalled) /* else the turn that the event brings settles the rest */
+        client_settle(client);
     return BUSBAR_OK;
 }
 
@@ -202,8 +203,9 @@ enum busbar_status busbar_client_process(struct busbar_client *client)
     enum busbar_status status = client_check_outside(client);
     if (status != BUSBAR_OK)
         return status;
-    client_send(client, clock_ms());
-    client_advance(client);
+    uint64_t now = clock_ms();
+    client_send(client, now);
+    client_advance(client, now);
     client_send(client, clock_ms());
     client_settle(client);
     return BUSBAR_OK;

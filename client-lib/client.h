@@ -171,7 +171,7 @@ void client_queue(struct busbar_client *client, struct call *call, uint64_t now)
  * it any more. */
 void client_put_back(struct busbar_client *client, struct call *call);
 /* Puts what waits, as far as there is a session. */
-void client_pump(struct busbar_client *client, uint64_t now);
+void client_put_waiting(struct busbar_client *client, uint64_t now);
 void client_cancel_call(struct busbar_client *client, struct call *call);
 void client_expire(struct busbar_client *client, uint64_t now);
 
@@ -216,10 +216,10 @@ enum {
     CLIENT_FOREVER = -1,
 };
 void client_send(struct busbar_client *client, uint64_t now);
-void client_advance(struct busbar_client *client);
+void client_advance(struct busbar_client *client, uint64_t now);
 /* Waits for something to do, at most until `until` ns, and does it; false if `until` has come. */
 bool client_await(struct busbar_client *client, uint64_t until);
-/* connection_is_idle of all. */
+/* connection_is_still of all. */
 bool client_is_idle(struct busbar_client *client);
 /* ns of the next thing to do without input; UINT64_MAX for none. */
 uint64_t client_due(const struct busbar_client *client, uint64_t now);

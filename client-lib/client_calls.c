@@ -41,11 +41,9 @@ void client_finish(struct busbar_client *client, struct call *call, struct call_
     client_finish_with(client, call, outcome, text);
 }
 
-/* The wheel turns through all the time that it was idle unless it is told while it is empty. */
 static inline void client_set_timer(struct busbar_client *client, struct call *call, uint64_t due)
 {
-    if (client->wheel.count == 0)
-        (void)wheel_expired(&client->wheel, client->now);
+    wheel_skip(&client->wheel, client->now);
     wheel_set(&client->wheel, &call->timer, due);
 }
 
@@ -146,7 +144,7 @@ static uint32_t time_left(const struct call *call, uint64_t now)
     return left < call->timeout ? (uint32_t)left : call->timeout;
 }
 
-void client_pump(struct busbar_client *client, uint64_t now)
+void client_put_waiting(struct busbar_client *client, uint64_t now)
 {
     while (!list_is_empty(&client->waiting) && client_is_ready(client)) {
         struct call *call = LIST_FIRST(&client->waiting, struct call, link);

@@ -283,4 +283,5 @@ const struct connection_handler client_handler = {
     .unreachable = on_unreachable,
     .reset = on_reset,
     .packet = on_packet,
+    .copies = true,
 };

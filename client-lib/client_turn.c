@@ -55,8 +55,10 @@ void client_send(struct busbar_client *client, uint64_t now)
     if (now >= client->looked + PAUSE_MS)
         client_receive(client, now);
     client_tend_brokers(client, now);
-    client_pump(client, now);
-    client_put_grants(client);
+    if (!list_is_empty(&client->waiting))
+        client_put_waiting(client, now);
+    if (!list_is_empty(&client->granting))
+        client_put_grants(client);
     client_flush(client);
 }
 
@@ -117,9 +119,8 @@ static void client_listen(struct busbar_client *client, uint64_t now)
     }
 }
 
-void client_advance(struct busbar_client *client)
+void client_advance(struct busbar_client *client, uint64_t now)
 {
-    uint64_t now = clock_ms();
     client->now = now;
     if (client->calls.used > 0)
         (void)client_open(client); /* else the calls end by their deadlines */
@@ -160,7 +161,7 @@ bool client_is_idle(struct busbar_client *client)
 {
     bool is_idle = true;
     for (size_t i = 0; i < client_uplinks(client); i++)
-        is_idle = connection_is_idle(&client->uplinks[i].connection) && is_idle;
+        is_idle = connection_is_still(&client->uplinks[i].connection) && is_idle;
     return is_idle;
 }
 
@@ -178,15 +179,12 @@ static nfds_t client_fds(const struct busbar_client *client, struct pollfd fds[C
     return count;
 }
 
-/* False if `until` has come. A signal ends the wait early, as input does. */
-static bool client_block(struct busbar_client *client, uint64_t until)
+/* At most until `until`. A signal ends the wait early, as input does. */
+static void client_block(struct busbar_client *client, uint64_t now, uint64_t until)
 {
-    uint64_t now = clock_ns();
     uint64_t due = earlier(until, client_due(client, now / NS_PER_MS));
-    if (now >= until)
-        return false;
     if (now >= due)
-        return true;
+        return;
     struct timespec timeout = {
         .tv_sec = (time_t)((due - now) / NS_PER_S),
         .tv_nsec = (long)((due - now) % NS_PER_S),
@@ -194,7 +192,6 @@ static bool client_block(struct busbar_client *client, uint64_t until)
     struct pollfd fds[CLIENT_FDS];
     nfds_t count = client_fds(client, fds);
     (void)ppoll(fds, count, due == UINT64_MAX ? NULL : &timeout, NULL);
-    return true;
 }
 
 /* Did what was waited for come with the last look before sending? */
@@ -207,13 +204,14 @@ static bool client_has_news(const struct busbar_client *client, bool awaits_answ
 
 bool client_await(struct busbar_client *client, uint64_t until)
 {
-    bool in_time = true;
     bool awaits_answers = client->awaited > 0;
-    client_send(client, clock_ms());
-    if (!client_has_news(client, awaits_answers) && client_is_idle(client))
-        in_time = client_block(client, until);
-    else
-        in_time = until == UINT64_MAX || clock_ns() < until;
-    client_advance(client);
+    uint64_t now = clock_ns();
+    bool in_time = now < until;
+    client_send(client, now / NS_PER_MS);
+    if (in_time && !client_has_news(client, awaits_answers) && client_is_idle(client)) {
+        client_block(client, now, until);
+        now = clock_ns();
+    }
+    client_advance(client, now / NS_PER_MS);
     return in_time;
 }
