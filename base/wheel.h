@@ -83,8 +83,10 @@ static inline void wheel_skip(struct wheel *wheel, uint64_t now)
         wheel->now = now;
 }
 
-/* The next timer that is due at `now`, stopped; NULL if there is none. Call until NULL. */
+/* For wheel_expired, where time has passed or timers are due. */
 struct wheel_timer *wheel_turn_to(struct wheel *wheel, uint64_t now);
+
+/* The next timer that is due at `now`, stopped; NULL if there is none. Call until NULL. */
 static inline struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now)
 {
     wheel_skip(wheel, now);

@@ -63,11 +63,11 @@ struct call {
     bool is_cancelled;
     bool has_part;    /* part of the result was received: it is never sent again */
     bool is_doubtful; /* an earlier sending may have been executed */
-    uint32_t room;    /* parts that may come before more are granted */
+    uint32_t room;    /* of a stream: parts that may come before more are granted */
     uint32_t grants;  /* parts that are done with, to be granted anew */
     uint8_t space[CALL_SPACE];
     struct list granting; /* in the client's list, while there are grants */
-    busbar_part_fn *part;
+    busbar_part_fn *part; /* of a stream */
     busbar_progress_fn *progress;
 };
 
@@ -84,9 +84,11 @@ void call_table_init(struct call_table *table);
 /* All calls must have been given back. */
 void call_table_fini(struct call_table *table);
 
+/* Makes free slots; false when out of memory or slots. */
+bool call_table_grow(struct call_table *table);
+
 /* A call with a fresh id that nothing has become of yet: who takes it says what it asks for. NULL
  * when out of memory or slots. */
-bool call_table_grow(struct call_table *table);
 static inline struct call *call_table_take(struct call_table *table)
 {
     if (table->free == NULL && !call_table_grow(table))
@@ -104,8 +106,10 @@ static inline struct call *call_table_take(struct call_table *table)
     return call;
 }
 
-/* Its id names nothing from now on. Frees the request; the call is in no list any more. */
+/* What of the request is not in `space`. */
 void call_free_request(struct call *call);
+
+/* Its id names nothing from now on. Frees the request; the call is in no list any more. */
 static inline void call_table_give_back(struct call_table *table, struct call *call)
 {
     if (call->attached != NULL || call->heap != NULL)

@@ -103,14 +103,17 @@ static inline bool client_is_ready(const struct busbar_client *client)
 /* client.c: records a failure and returns it. */
 enum busbar_status client_fail(struct busbar_client *client, enum busbar_status status,
                                const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* client.c: FORKED or BAD_ARGUMENT where a function may not be called at all. */
+/* client.c: records FORKED, for client_check. */
 enum busbar_status client_forked(struct busbar_client *client);
+
+/* FORKED or BAD_ARGUMENT where a function may not be called at all. */
 static inline enum busbar_status client_check(struct busbar_client *client)
 {
     if (client == NULL)
         return BUSBAR_BAD_ARGUMENT;
     return fork_mark_is_forked(&client->mark) ? client_forked(client) : BUSBAR_OK;
 }
+/* client.c: the same, and within a callback. */
 enum busbar_status client_check_outside(struct busbar_client *client);
 
 /* client.c: gives back the body of a call that is not made, and returns the status. */

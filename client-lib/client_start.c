@@ -178,11 +178,13 @@ static struct call *new_call(struct busbar_client *client, const struct request 
         return NULL;
     }
     call->callback = wanted->callback;
-    call->part = wanted->part;
     call->progress = wanted->progress;
     call->context = wanted->context;
     call->flags = (uint8_t)wanted->flags;
-    call->room = wanted->window != 0 ? wanted->window : CLIENT_WINDOW;
+    if (wanted->flags & BUSBAR_STREAM) {
+        call->part = wanted->part;
+        call->room = wanted->window != 0 ? wanted->window : CLIENT_WINDOW;
+    }
     call->timeout = request->timeout_ms;
     return call;
 }

@@ -115,8 +115,10 @@ connection_put(struct connection *connection, const struct packet *packet, struc
  * Returns true if more may be there. */
 bool connection_process(struct connection *connection, uint64_t now, unsigned limit);
 
-/* Sends what was put. BLOCKED: flush again when a descriptor becomes readable, or after 1 ms. */
+/* For connection_flush, where there is anything. */
 enum outbox_result connection_flush_outbox(struct connection *connection);
+
+/* Sends what was put. BLOCKED: flush again when a descriptor becomes readable, or after 1 ms. */
 static inline enum outbox_result connection_flush(struct connection *connection)
 {
     return outbox_is_empty(&connection->outbox) ? OUTBOX_SENT : connection_flush_outbox(connection);

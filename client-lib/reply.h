@@ -68,8 +68,10 @@ struct reply_queue {
 struct reply_pool *reply_pool_new(void);
 void reply_pool_unref(struct reply_pool *pool);
 
-/* Makes sure that `count` replies can be made without memory; false when there is none. */
+/* Makes idle replies until there are `count`; false when out of memory. */
 bool reply_pool_fill(struct reply_pool *pool, size_t count);
+
+/* Makes sure that `count` replies can be made without memory; false when there is none. */
 static inline bool reply_pool_reserve(struct reply_pool *pool, size_t count)
 {
     pool->reserved = count;
@@ -109,9 +111,11 @@ struct busbar_reply *reply_new_spare(struct reply_pool *pool);
 /* reply_metadata.c: takes over the attempts and items of a packet; false when out of memory. */
 bool reply_take_metadata(struct busbar_reply *reply, struct bytes metadata);
 
-/* A body that was received: kept by reference where it is a frame of its own, else copied. */
+/* For reply_succeed, where there is more than a short body. */
 void reply_succeed_at_length(struct busbar_reply *reply, const struct packet *packet,
                              struct blob *attached);
+
+/* A body that was received: kept by reference where it is a frame of its own, else copied. */
 static inline void reply_succeed(struct busbar_reply *reply, const struct packet *packet,
                                  struct blob *attached)
 {
