@@ -1,8 +1,6 @@
 /* Four levels of slots; a timer falls to a lower level as its time comes nearer. */
 #include "base/wheel.h"
 
-#include <assert.h>
-
 enum {
     SLOT_BITS = 8,
     SLOT_MASK = WHEEL_SLOTS - 1,
@@ -10,7 +8,8 @@ enum {
 
 void wheel_init(struct wheel *wheel, uint64_t now)
 {
-    *wheel = (struct wheel){.now = now};
+    *wheel = (struct wheel){.now = now, .gathered_due = UINT64_MAX};
+    list_init(&wheel->gathered);
     list_init(&wheel->expired);
     for (size_t level = 0; level < WHEEL_LEVELS; level++) {
         for (size_t slot = 0; slot < WHEEL_SLOTS; slot++)
@@ -19,16 +18,16 @@ void wheel_init(struct wheel *wheel, uint64_t now)
 }
 
 /* Files a timer by the distance to its due time; what is due now goes to `expired`. */
-static void wheel_file(struct wheel *wheel, struct wheel_timer *timer)
+void wheel_file(struct wheel *wheel, struct wheel_timer *timer)
 {
     if (timer->due <= wheel->now) {
         list_append(&wheel->expired, &timer->link);
         return;
     }
     uint64_t distance = timer->due - wheel->now;
-    unsigned level = 0;
-    while (level < WHEEL_LEVELS - 1 && distance >> (SLOT_BITS * (level + 1)) != 0)
-        level++;
+    unsigned level = (unsigned)(63 - __builtin_clzll(distance)) / SLOT_BITS;
+    if (level > WHEEL_LEVELS - 1)
+        level = WHEEL_LEVELS - 1;
     /* What lies beyond the last level is met once in each of its rounds, and filed again. */
     size_t slot = (timer->due >> (SLOT_BITS * level)) & SLOT_MASK;
     list_append(&wheel->slots[level][slot], &timer->link);
@@ -36,14 +35,7 @@ static void wheel_file(struct wheel *wheel, struct wheel_timer *timer)
         wheel->occupied[slot / 64] |= UINT64_C(1) << (slot % 64);
 }
 
-void wheel_set(struct wheel *wheel, struct wheel_timer *timer, uint64_t due)
-{
-    assert(!wheel_timer_is_set(timer));
-    timer->due = due;
-    wheel->count++;
-    wheel_file(wheel, timer);
-}
-
+/* Files anew what a slot holds, or what was gathered. */
 static void wheel_refile(struct wheel *wheel, struct list *slot)
 {
     struct list moved;
@@ -64,6 +56,10 @@ static void wheel_refile(struct wheel *wheel, struct list *slot)
 static void wheel_turn(struct wheel *wheel)
 {
     wheel->now++;
+    if (wheel->gathered_due < wheel->now + WHEEL_SLOTS) {
+        wheel->gathered_due = UINT64_MAX;
+        wheel_refile(wheel, &wheel->gathered);
+    }
     for (unsigned level = WHEEL_LEVELS - 1; level > 0; level--) {
         if ((wheel->now & ((UINT64_C(1) << (SLOT_BITS * level)) - 1)) == 0)
             wheel_refile(wheel,
@@ -74,10 +70,8 @@ static void wheel_turn(struct wheel *wheel)
     wheel->occupied[slot / 64] &= ~(UINT64_C(1) << (slot % 64));
 }
 
-struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t now)
+struct wheel_timer *wheel_turn_to(struct wheel *wheel, uint64_t now)
 {
-    if (wheel->count == 0 && now > wheel->now)
-        wheel->now = now; /* nothing is filed: no need to turn through the pause */
     while (list_is_empty(&wheel->expired) && wheel->now < now)
         wheel_turn(wheel);
     if (list_is_empty(&wheel->expired))

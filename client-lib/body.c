@@ -41,12 +41,6 @@ void busbar_body_release(struct busbar_body *body)
     *body = (struct busbar_body){0};
 }
 
-bool body_is_sane(const struct busbar_body *body)
-{
-    return (body->data != NULL || body->size == 0) &&
-           (body->encoding == BUSBAR_RAW || body->encoding == BUSBAR_MESSAGEPACK);
-}
-
 struct taken {
     struct blob blob;
     struct busbar_body body;

@@ -7,7 +7,11 @@
 #include "base/blob.h"
 
 /* True for bytes and an encoding that can be sent. */
-bool body_is_sane(const struct busbar_body *body);
+static inline bool body_is_sane(const struct busbar_body *body)
+{
+    return (body->data != NULL || body->size == 0) &&
+           (body->encoding == BUSBAR_RAW || body->encoding == BUSBAR_MESSAGEPACK);
+}
 
 /*
  * The body as a blob, without a copy where its form allows it; takes the body, on failure too.

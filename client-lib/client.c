@@ -22,13 +22,9 @@ enum busbar_status client_fail(struct busbar_client *client, enum busbar_status 
     return status;
 }
 
-enum busbar_status client_check(struct busbar_client *client)
+enum busbar_status client_forked(struct busbar_client *client)
 {
-    if (client == NULL)
-        return BUSBAR_BAD_ARGUMENT;
-    if (fork_mark_is_forked(&client->mark))
-        return client_fail(client, BUSBAR_FORKED, "%s", busbar_status_text(BUSBAR_FORKED));
-    return BUSBAR_OK;
+    return client_fail(client, BUSBAR_FORKED, "%s", busbar_status_text(BUSBAR_FORKED));
 }
 
 enum busbar_status client_check_outside(struct busbar_client *client)
@@ -166,7 +162,8 @@ enum busbar_status busbar_client_start(struct busbar_client *client, const struc
     struct uplink *current = client->current;
     if (current->connection.outbox.waiting >= CLIENT_FLUSH_SIZE && !current->is_blocked)
         current->is_blocked = connection_flush(&current->connection) != OUTBOX_SENT;
-    client_settle(client);
+    if (!client->loop.is_signalled) /* else the turn that the event brings settles the rest */
+        client_settle(client);
     return BUSBAR_OK;
 }
 
@@ -206,8 +203,9 @@ enum busbar_status busbar_client_process(struct busbar_client *client)
     enum busbar_status status = client_check_outside(client);
     if (status != BUSBAR_OK)
         return status;
-    client_send(client, clock_ms());
-    client_advance(client);
+    uint64_t now = clock_ms();
+    client_send(client, now);
+    client_advance(client, now);
     client_send(client, clock_ms());
     client_settle(client);
     return BUSBAR_OK;

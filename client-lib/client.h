@@ -82,6 +82,12 @@ struct busbar_client {
     char unreachable[CLIENT_TEXT_SIZE]; /* why there is no session; "" if not known */
 };
 
+/* Connections that there may be: with one broker in the list there is never a second. */
+static inline size_t client_uplinks(const struct busbar_client *client)
+{
+    return client->brokers.count > 1 ? CLIENT_UPLINKS : 1;
+}
+
 static inline struct connection *client_connection(const struct busbar_client *client)
 {
     return &client->current->connection;
@@ -97,8 +103,17 @@ static inline bool client_is_ready(const struct busbar_client *client)
 /* client.c: records a failure and returns it. */
 enum busbar_status client_fail(struct busbar_client *client, enum busbar_status status,
                                const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* client.c: FORKED or BAD_ARGUMENT where a function may not be called at all. */
-enum busbar_status client_check(struct busbar_client *client);
+/* client.c: records FORKED, for client_check. */
+enum busbar_status client_forked(struct busbar_client *client);
+
+/* FORKED or BAD_ARGUMENT where a function may not be called at all. */
+static inline enum busbar_status client_check(struct busbar_client *client)
+{
+    if (client == NULL)
+        return BUSBAR_BAD_ARGUMENT;
+    return fork_mark_is_forked(&client->mark) ? client_forked(client) : BUSBAR_OK;
+}
+/* client.c: the same, and within a callback. */
 enum busbar_status client_check_outside(struct busbar_client *client);
 
 /* client.c: gives back the body of a call that is not made, and returns the status. */
@@ -123,16 +138,43 @@ struct call_outcome {
 void client_finish(struct busbar_client *client, struct call *call, struct call_outcome outcome,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* An empty reply for the call; room for it was made when the call was started. */
-struct busbar_reply *client_reply(struct busbar_client *client, const struct call *call);
-/* Ends the call with its filled reply. */
-void client_deliver(struct busbar_client *client, struct call *call, struct busbar_reply *reply);
-/* Puts a new call into the outbox if there is a session, else lets it wait for one. */
-void client_submit(struct busbar_client *client, struct call *call);
+static inline struct busbar_reply *client_reply(struct busbar_client *client,
+                                                const struct call *call)
+{
+    struct busbar_reply *reply = reply_new(client->replies);
+    reply->id = call->id;
+    reply->callback = call->callback;
+    reply->context = call->context;
+    return reply;
+}
+/* Ends the call with its filled reply: takes it out of everything it is in. */
+static inline void client_deliver(struct busbar_client *client, struct call *call,
+                                  struct busbar_reply *reply)
+{
+    wheel_stop(&client->wheel, &call->timer);
+    list_remove(&call->link);
+    if (call->grants > 0)
+        list_remove(&call->granting);
+    if (call->state == CALL_WAITING)
+        client->waiting_bytes -= call_size(call);
+    if (call->answer != NULL) {
+        *call->answer = reply;
+        client->awaited--;
+    } else {
+        reply_queue_push(reply->callback != NULL ? &client->callbacks : &client->done, reply);
+    }
+    call_table_give_back(&client->calls, call);
+}
+/* Puts a call into the outbox of the current broker, `left` ms before its deadline; false when out of
+ * memory, and it is where it was. */
+bool client_put(struct busbar_client *client, struct call *call, uint32_t left);
+/* Lets a call wait for a session until its deadline. */
+void client_queue(struct busbar_client *client, struct call *call, uint64_t now);
 /* The call is known to be unexecuted, or may be executed twice: it goes again, unless nobody wants
  * it any more. */
 void client_put_back(struct busbar_client *client, struct call *call);
 /* Puts what waits, as far as there is a session. */
-void client_pump(struct busbar_client *client, uint64_t now);
+void client_put_waiting(struct busbar_client *client, uint64_t now);
 void client_cancel_call(struct busbar_client *client, struct call *call);
 void client_expire(struct busbar_client *client, uint64_t now);
 
@@ -177,10 +219,10 @@ enum {
     CLIENT_FOREVER = -1,
 };
 void client_send(struct busbar_client *client, uint64_t now);
-void client_advance(struct busbar_client *client);
+void client_advance(struct busbar_client *client, uint64_t now);
 /* Waits for something to do, at most until `until` ns, and does it; false if `until` has come. */
 bool client_await(struct busbar_client *client, uint64_t until);
-/* connection_is_idle of all. */
+/* connection_is_still of all. */
 bool client_is_idle(struct busbar_client *client);
 /* ns of the next thing to do without input; UINT64_MAX for none. */
 uint64_t client_due(const struct busbar_client *client, uint64_t now);

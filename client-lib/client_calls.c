@@ -1,18 +1,13 @@
 /* The life of a call: it waits, is put into the outbox, put back, cancelled, expired, and ends. */
 #include "client-lib/client.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-#include "base/clock.h"
 
 enum {
     GRACE_MAX_MS = 50, /* the broker ends calls at their deadline; this side is the backstop */
     GRACE_PARTS = 10,
-    COARSE_TIMEOUT_MIN_MS = 500, /* so that the grace is at its full length */
 };
 
 static const struct call_outcome unsent_timeout = {BUSBAR_TIMEOUT, BUSBAR_NOT_EXECUTED};
@@ -20,35 +15,6 @@ static const struct call_outcome sent_timeout = {BUSBAR_TIMEOUT, BUSBAR_MAYBE_EX
 static const struct call_outcome unsent_loss = {BUSBAR_BROKER_LOST, BUSBAR_NOT_EXECUTED};
 static const struct call_outcome unsent_drained = {BUSBAR_DRAINING, BUSBAR_NOT_EXECUTED};
 static const struct call_outcome unsent_cancel = {BUSBAR_CANCELLED, BUSBAR_NOT_EXECUTED};
-
-struct busbar_reply *client_reply(struct busbar_client *client, const struct call *call)
-{
-    struct busbar_reply *reply = reply_new(client->replies);
-    assert(reply != NULL);
-    reply->id = call->id;
-    reply->callback = call->callback;
-    reply->context = call->context;
-    return reply;
-}
-
-/* Takes the call out of everything it is in. */
-void client_deliver(struct busbar_client *client, struct call *call, struct busbar_reply *reply)
-{
-    wheel_stop(&client->wheel, &call->timer);
-    list_remove(&call->link);
-    list_remove(&call->granting);
-    if (call->state == CALL_WAITING)
-        client->waiting_bytes -= call_size(call);
-    if (call->answer != NULL) {
-        *call->answer = reply;
-        client->awaited--;
-    } else if (reply->callback != NULL) {
-        reply_queue_push(&client->callbacks, reply);
-    } else {
-        reply_queue_push(&client->done, reply);
-    }
-    call_table_give_back(&client->calls, call);
-}
 
 static void client_finish_with(struct busbar_client *client, struct call *call,
                                struct call_outcome outcome, const char *text)
@@ -69,27 +35,24 @@ void client_finish(struct busbar_client *client, struct call *call, struct call_
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    const struct packet packet = call_packet(call);
-    snprintf(text, sizeof text, "%.*s.%.*s: %s", (int)packet.service.size,
-             (const char *)packet.service.data, (int)packet.method.size,
-             (const char *)packet.method.data, what);
+    const char *service = (const char *)call_bytes(call);
+    snprintf(text, sizeof text, "%.*s.%.*s: %s", call->service_size, service, call->method_size,
+             service + call->service_size, what);
     client_finish_with(client, call, outcome, text);
 }
 
-/* The wheel turns through all the time that it was idle unless it is told while it is empty. */
-static void client_set_timer(struct busbar_client *client, struct call *call, uint64_t due)
+static inline void client_set_timer(struct busbar_client *client, struct call *call, uint64_t due)
 {
-    wheel_stop(&client->wheel, &call->timer);
-    if (client->wheel.count == 0)
-        (void)wheel_expired(&client->wheel, client->now);
+    wheel_skip(&client->wheel, client->now);
     wheel_set(&client->wheel, &call->timer, due);
 }
 
-/* A call without a session waits until its deadline, but no longer than a connection may take. */
-static void client_queue(struct busbar_client *client, struct call *call, uint64_t now)
+/* No longer than a connection may take. */
+void client_queue(struct busbar_client *client, struct call *call, uint64_t now)
 {
     uint64_t patience = now + 1 + client->connect_timeout_ms; /* `now` has begun already */
     call->state = CALL_WAITING;
+    wheel_stop(&client->wheel, &call->timer);
     list_remove(&call->link);
     list_append(&client->waiting, &call->link);
     client->waiting_bytes += call_size(call);
@@ -98,58 +61,37 @@ static void client_queue(struct busbar_client *client, struct call *call, uint64
 
 static uint64_t call_grace(const struct call *call)
 {
-    uint32_t part = call->timeout / GRACE_PARTS;
-    return part < GRACE_MAX_MS ? part : GRACE_MAX_MS;
+    return call->timeout < GRACE_PARTS * GRACE_MAX_MS ? call->timeout / GRACE_PARTS : GRACE_MAX_MS;
 }
 
-static bool client_put(struct busbar_client *client, struct call *call, uint64_t now)
+static void client_unqueue(struct busbar_client *client, struct call *call)
+{
+    client->waiting_bytes -= call_size(call);
+    wheel_stop(&client->wheel, &call->timer);
+    list_remove(&call->link);
+}
+
+bool client_put(struct busbar_client *client, struct call *call, uint32_t left)
 {
     struct uplink *uplink = client->current;
     struct packet packet = call_packet(call);
-    uint64_t left = call->deadline - now; /* a queued call's includes the millisecond begun */
-    packet.timeout = left < call->timeout ? (uint32_t)left : call->timeout;
+    packet.timeout = left;
     if (connection_put(&uplink->connection, &packet, call->attached) != BUSBAR_OK)
         return false;
     if (call->state == CALL_WAITING)
-        client->waiting_bytes -= call_size(call);
+        client_unqueue(client, call);
     call->state = CALL_PUT;
     call->uplink = uplink;
     call->position = uplink->connection.outbox.put;
     call->session = uplink->connection.sessions;
     call->sends++;
-    list_remove(&call->link);
     if (list_is_empty(&uplink->put)) {
-        uplink->quiet_since = now;
+        uplink->quiet_since = client->now;
         uplink->beats = 0;
     }
     list_append(&uplink->put, &call->link);
     client_set_timer(client, call, call->deadline + call_grace(call));
     return true;
-}
-
-/* Cheap and up to 10 ms late; exact where that would show. */
-static uint64_t approximate_ms(uint32_t timeout)
-{
-    struct timespec now;
-    if (timeout < COARSE_TIMEOUT_MIN_MS)
-        return clock_ms();
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* What is put at once tells the broker its timeout as it is; its timer here fires later by more
- * than the clock's error. What waits is timed by this side alone, from the next full millisecond. */
-void client_submit(struct busbar_client *client, struct call *call)
-{
-    if (client_is_ready(client) && list_is_empty(&client->waiting)) {
-        client->now = approximate_ms(call->timeout);
-        call->deadline = client->now + call->timeout;
-        if (client_put(client, call, client->now))
-            return;
-    }
-    client->now = clock_ms();
-    call->deadline = client->now + 1 + call->timeout;
-    client_queue(client, call, client->now);
 }
 
 /* Why there is no session. Without the endpoint that the text begins with, if that is named already. */
@@ -195,13 +137,20 @@ static void client_time_out(struct busbar_client *client, struct call *call)
         client_give_up(client, call, call->timeout);
 }
 
-void client_pump(struct busbar_client *client, uint64_t now)
+/* What is left of its time includes the millisecond begun, which it was not told to have. */
+static uint32_t time_left(const struct call *call, uint64_t now)
+{
+    uint64_t left = call->deadline - now;
+    return left < call->timeout ? (uint32_t)left : call->timeout;
+}
+
+void client_put_waiting(struct busbar_client *client, uint64_t now)
 {
     while (!list_is_empty(&client->waiting) && client_is_ready(client)) {
         struct call *call = LIST_FIRST(&client->waiting, struct call, link);
         if (now >= call->deadline)
             client_time_out(client, call);
-        else if (!client_put(client, call, now))
+        else if (!client_put(client, call, time_left(call, now)))
             return; /* out of memory: with the next turn, or its timer ends it */
     }
 }

@@ -102,7 +102,7 @@ static void loop_set_timer(struct client_loop *loop, uint64_t due, uint64_t now)
 
 static bool has_unsent(const struct busbar_client *client)
 {
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         const struct uplink *uplink = &client->uplinks[i];
         if (!outbox_is_empty(&uplink->connection.outbox) && !uplink->is_blocked)
             return true;

@@ -122,7 +122,8 @@ void client_run_callbacks(struct busbar_client *client)
             client->parts--;
         client->is_in_callback = true;
         reply_tell(&reply);
-        busbar_reply_destroy(&reply);
+        if (reply != NULL) /* else the callback has ended or kept it */
+            busbar_reply_destroy(&reply);
         client->is_in_callback = false;
     }
 }

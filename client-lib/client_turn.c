@@ -30,7 +30,7 @@ static void uplink_receive(struct uplink *uplink, uint64_t now)
 static void client_receive(struct busbar_client *client, uint64_t now)
 {
     client->looked = now;
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         if (client->uplinks[i].connection.socket != NULL)
             uplink_receive(&client->uplinks[i], now);
     }
@@ -38,7 +38,7 @@ static void client_receive(struct busbar_client *client, uint64_t now)
 
 static void client_flush(struct busbar_client *client)
 {
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         struct uplink *uplink = &client->uplinks[i];
         if (uplink->connection.socket != NULL)
             uplink->is_blocked = connection_flush(&uplink->connection) != OUTBOX_SENT;
@@ -55,8 +55,10 @@ void client_send(struct busbar_client *client, uint64_t now)
     if (now >= client->looked + PAUSE_MS)
         client_receive(client, now);
     client_tend_brokers(client, now);
-    client_pump(client, now);
-    client_put_grants(client);
+    if (!list_is_empty(&client->waiting))
+        client_put_waiting(client, now);
+    if (!list_is_empty(&client->granting))
+        client_put_grants(client);
     client_flush(client);
 }
 
@@ -111,15 +113,14 @@ static void uplink_listen(struct uplink *uplink, uint64_t now)
 
 static void client_listen(struct busbar_client *client, uint64_t now)
 {
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         if (uplink_is_expecting(&client->uplinks[i]))
             uplink_listen(&client->uplinks[i], now);
     }
 }
 
-void client_advance(struct busbar_client *client)
+void client_advance(struct busbar_client *client, uint64_t now)
 {
-    uint64_t now = clock_ms();
     client->now = now;
     if (client->calls.used > 0)
         (void)client_open(client); /* else the calls end by their deadlines */
@@ -150,7 +151,7 @@ uint64_t client_due(const struct busbar_client *client, uint64_t now)
 {
     uint64_t wait = wheel_wait(&client->wheel, now);
     uint64_t due = wait == UINT64_MAX ? UINT64_MAX : now + wait;
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++)
+    for (size_t i = 0; i < client_uplinks(client); i++)
         due = earlier(due, uplink_due(&client->uplinks[i], now));
     due = earlier(due, client_move_due(client));
     return due == UINT64_MAX ? UINT64_MAX : due * NS_PER_MS;
@@ -159,15 +160,15 @@ uint64_t client_due(const struct busbar_client *client, uint64_t now)
 bool client_is_idle(struct busbar_client *client)
 {
     bool is_idle = true;
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++)
-        is_idle = connection_is_idle(&client->uplinks[i].connection) && is_idle;
+    for (size_t i = 0; i < client_uplinks(client); i++)
+        is_idle = connection_is_still(&client->uplinks[i].connection) && is_idle;
     return is_idle;
 }
 
 static nfds_t client_fds(const struct busbar_client *client, struct pollfd fds[CLIENT_FDS])
 {
     nfds_t count = 0;
-    for (size_t i = 0; i < CLIENT_UPLINKS; i++) {
+    for (size_t i = 0; i < client_uplinks(client); i++) {
         int numbers[CONNECTION_FDS];
         if (client->uplinks[i].connection.socket == NULL)
             continue;
@@ -178,15 +179,12 @@ static nfds_t client_fds(const struct busbar_client *client, struct pollfd fds[C
     return count;
 }
 
-/* False if `until` has come. A signal ends the wait early, as input does. */
-static bool client_block(struct busbar_client *client, uint64_t until)
+/* At most until `until`. A signal ends the wait early, as input does. */
+static void client_block(struct busbar_client *client, uint64_t now, uint64_t until)
 {
-    uint64_t now = clock_ns();
     uint64_t due = earlier(until, client_due(client, now / NS_PER_MS));
-    if (now >= until)
-        return false;
     if (now >= due)
-        return true;
+        return;
     struct timespec timeout = {
         .tv_sec = (time_t)((due - now) / NS_PER_S),
         .tv_nsec = (long)((due - now) % NS_PER_S),
@@ -194,7 +192,6 @@ static bool client_block(struct busbar_client *client, uint64_t until)
     struct pollfd fds[CLIENT_FDS];
     nfds_t count = client_fds(client, fds);
     (void)ppoll(fds, count, due == UINT64_MAX ? NULL : &timeout, NULL);
-    return true;
 }
 
 /* Did what was waited for come with the last look before sending? */
@@ -207,13 +204,14 @@ static bool client_has_news(const struct busbar_client *client, bool awaits_answ
 
 bool client_await(struct busbar_client *client, uint64_t until)
 {
-    bool in_time = true;
     bool awaits_answers = client->awaited > 0;
-    client_send(client, clock_ms());
-    if (!client_has_news(client, awaits_answers) && client_is_idle(client))
-        in_time = client_block(client, until);
-    else
-        in_time = until == UINT64_MAX || clock_ns() < until;
-    client_advance(client);
+    uint64_t now = clock_ns();
+    bool in_time = now < until;
+    client_send(client, now / NS_PER_MS);
+    if (in_time && !client_has_news(client, awaits_answers) && client_is_idle(client)) {
+        client_block(client, now, until);
+        now = clock_ns();
+    }
+    client_advance(client, now / NS_PER_MS);
     return in_time;
 }

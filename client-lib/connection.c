@@ -130,6 +130,7 @@ enum busbar_status connection_open(struct connection *connection)
     connection->linked = endpoint_is_inproc(connection->endpoint); /* its monitor stays silent */
     connection->dismissed = false;
     connection->explained = false;
+    connection->socket_is_dry = false;
     connection->monitor_is_dry = false;
     return BUSBAR_OK;
 }
@@ -215,19 +216,13 @@ void connection_greet(struct connection *connection)
     connection->handler->opened(connection->owner);
 }
 
-enum busbar_status connection_put(struct connection *connection, const struct packet *packet,
-                                  struct blob *attached)
-{
-    if (!connection_is_open(connection))
-        return BUSBAR_BROKER_LOST;
-    return outbox_put(&connection->outbox, packet, attached) ? BUSBAR_OK : BUSBAR_NO_MEMORY;
-}
-
 int connection_events(struct connection *connection)
 {
     int events = 0;
     size_t size = sizeof events;
-    return zmq_getsockopt(connection->socket, ZMQ_EVENTS, &events, &size) == 0 ? events : 0;
+    bool is_known = zmq_getsockopt(connection->socket, ZMQ_EVENTS, &events, &size) == 0;
+    connection->socket_is_dry = is_known && !(events & ZMQ_POLLIN);
+    return is_known ? events : 0;
 }
 
 uint64_t connection_bytes_in(const struct connection *connection)
@@ -240,12 +235,11 @@ uint64_t connection_bytes_in(const struct connection *connection)
     return info.tcpi_bytes_received;
 }
 
-enum outbox_result connection_flush(struct connection *connection)
+enum outbox_result connection_flush_outbox(struct connection *connection)
 {
-    if (outbox_is_empty(&connection->outbox))
-        return OUTBOX_SENT;
     if (!connection_is_open(connection))
         return OUTBOX_GONE;
+    connection->socket_is_dry = false;
     enum outbox_result result = outbox_flush(&connection->outbox, connection->socket, NULL);
     if (result == OUTBOX_BLOCKED && (connection_events(connection) & ZMQ_POLLOUT))
         result = outbox_flush(&connection->outbox, connection->socket, NULL);
@@ -253,16 +247,29 @@ enum outbox_result connection_flush(struct connection *connection)
 }
 
 /* The monitor's PAIR is only read, and a look that finds nothing leaves its descriptor reliable. */
+static bool has_work(const struct connection *connection)
+{
+    return !connection->monitor_is_dry ||
+           (connection->linked && !connection_is_open(connection) && !connection->dismissed);
+}
+
 bool connection_is_idle(struct connection *connection)
 {
     if (connection->socket == NULL)
         return true;
-    if (!connection->monitor_is_dry ||
-        (connection->linked && !connection_is_open(connection) && !connection->dismissed))
+    if (has_work(connection))
         return false;
     int events = connection_events(connection);
     return !(events & ZMQ_POLLIN) &&
            !((events & ZMQ_POLLOUT) && !outbox_is_empty(&connection->outbox));
+}
+
+bool connection_is_still(struct connection *connection)
+{
+    if (connection->socket_is_dry && outbox_is_empty(&connection->outbox) &&
+        connection->socket != NULL)
+        return !has_work(connection);
+    return connection_is_idle(connection);
 }
 
 void connection_fds(const struct connection *connection, int fds[CONNECTION_FDS])

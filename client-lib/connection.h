@@ -37,6 +37,8 @@ struct connection_handler {
      * NULL), of which references may be taken to keep them. */
     void (*packet)(void *owner, const struct packet *packet, struct blob *frame,
                    struct blob *attached);
+    /* `packet` copies what it keeps of a bundle: there is no blob made of it, and `frame` is NULL. */
+    bool copies;
 };
 
 enum connection_state {
@@ -70,8 +72,10 @@ struct connection {
     int link_fd;    /* libzmq's descriptor of the link, to be looked at alone; -1 if not known */
     bool dismissed; /* the broker said BYE on this link */
     bool explained; /* why the next attempt is made has been told already */
-    bool
-        monitor_is_dry; /* nothing was there at the last look, so that its descriptor is reliable */
+    /* Nothing was there at the last look, nor was anything done since by this side's functions: the
+     * descriptor tells what comes. */
+    bool socket_is_dry;
+    bool monitor_is_dry;
 };
 
 /* Prepares a connection: nothing is opened yet. BAD_ARGUMENT for an endpoint that is not one. */
@@ -99,15 +103,26 @@ static inline bool connection_is_open(const struct connection *connection)
 
 /* Adds a packet to what leaves with the next flush; only while connection_is_open. A body over
  * PACKET_INLINE_BODY_MAX is given as a blob in `attached`, else that is NULL. */
-enum busbar_status connection_put(struct connection *connection, const struct packet *packet,
-                                  struct blob *attached) __attribute__((warn_unused_result));
+static inline enum busbar_status __attribute__((warn_unused_result))
+connection_put(struct connection *connection, const struct packet *packet, struct blob *attached)
+{
+    if (!connection_is_open(connection))
+        return BUSBAR_BROKER_LOST;
+    return outbox_put(&connection->outbox, packet, attached) ? BUSBAR_OK : BUSBAR_NO_MEMORY;
+}
 
 /* Takes in what has arrived, at most `limit` messages, and tells the handler. `now` in ms.
  * Returns true if more may be there. */
 bool connection_process(struct connection *connection, uint64_t now, unsigned limit);
 
+/* For connection_flush, where there is anything. */
+enum outbox_result connection_flush_outbox(struct connection *connection);
+
 /* Sends what was put. BLOCKED: flush again when a descriptor becomes readable, or after 1 ms. */
-enum outbox_result connection_flush(struct connection *connection);
+static inline enum outbox_result connection_flush(struct connection *connection)
+{
+    return outbox_is_empty(&connection->outbox) ? OUTBOX_SENT : connection_flush_outbox(connection);
+}
 
 /* Bytes that came over the link, whole messages or not; 0 where they cannot be told. */
 uint64_t connection_bytes_in(const struct connection *connection);
@@ -117,6 +132,10 @@ uint64_t connection_bytes_in(const struct connection *connection);
  * returned true and nothing was done with the connection since.
  */
 bool connection_is_idle(struct connection *connection);
+
+/* The same for an owner who uses the socket by these functions alone: libzmq is not asked once more
+ * after a look that found nothing. What has come since then is the descriptors' to tell. */
+bool connection_is_still(struct connection *connection);
 void connection_fds(const struct connection *connection, int fds[CONNECTION_FDS]);
 
 #endif

@@ -14,9 +14,16 @@ enum {
 
 /* One message; further frames than these two are read and dropped. */
 struct message {
-    struct blob *frame;
+    zmq_msg_t first;       /* unless it was made a blob */
+    struct blob *frame;    /* NULL for an owner who copies */
     struct blob *attached; /* NULL if there is no second frame */
+    struct bytes bundle;   /* the first frame; without bytes if the message is no good */
 };
+
+static struct bytes blob_bytes(const struct blob *blob)
+{
+    return (struct bytes){.data = blob->data, .size = blob->size};
+}
 
 static bool receive_frame(void *socket, zmq_msg_t *frame)
 {
@@ -54,18 +61,34 @@ static bool receive_rest(void *socket, struct message *message)
     return good;
 }
 
-/* False if nothing is there. A message that is no good has no frame. */
-static bool message_receive(void *socket, struct message *message)
+/* False if nothing is there. */
+static bool message_receive(const struct connection *connection, struct message *message)
 {
-    zmq_msg_t frame;
-    *message = (struct message){0};
-    if (!receive_frame(socket, &frame))
+    bool good = true;
+    if (!receive_frame(connection->socket, &message->first))
         return false;
-    bool more = zmq_msg_more(&frame);
-    message->frame = keep_frame(&frame);
-    if (more && !receive_rest(socket, message))
-        blob_unref(&message->frame);
+    message->frame = NULL;
+    message->attached = NULL;
+    message->bundle = (struct bytes){zmq_msg_data(&message->first), zmq_msg_size(&message->first)};
+    bool more = zmq_msg_more(&message->first);
+    if (!connection->handler->copies) {
+        message->frame = frame_blob(&message->first);
+        good = message->frame != NULL;
+    }
+    if (more)
+        good = receive_rest(connection->socket, message) && good;
+    if (message->frame != NULL)
+        message->bundle = blob_bytes(message->frame);
+    if (!good)
+        message->bundle = (struct bytes){0};
     return true;
+}
+
+static void message_end(struct message *message)
+{
+    blob_unref(&message->frame);
+    blob_unref(&message->attached);
+    zmq_msg_close(&message->first);
 }
 
 static void on_welcome(struct connection *connection, const struct packet *packet)
@@ -133,24 +156,19 @@ static void connection_packet(struct connection *connection, const struct packet
         connection->handler->packet(connection->owner, packet, message->frame, message->attached);
 }
 
-static struct bytes blob_bytes(const struct blob *blob)
-{
-    return (struct bytes){.data = blob->data, .size = blob->size};
-}
-
 /* Packets that come while there is no session belong to one that is over. */
 static void connection_message(struct connection *connection, const struct message *message)
 {
     struct bundle_reader reader;
     struct packet packet;
     struct bytes attached = {0};
-    if (message->frame == NULL) {
+    if (message->bundle.data == NULL) {
         connection->malformed++;
         return;
     }
     if (message->attached != NULL)
         attached = blob_bytes(message->attached);
-    enum packet_error error = bundle_open(&reader, blob_bytes(message->frame),
+    enum packet_error error = bundle_open(&reader, message->bundle,
                                           message->attached == NULL ? NULL : &attached);
     while (error == PACKET_ERROR_NONE && !bundle_is_done(&reader) &&
            connection_is_open(connection)) {
@@ -165,12 +183,13 @@ static void connection_message(struct connection *connection, const struct messa
 static bool connection_receive(struct connection *connection, uint64_t now)
 {
     struct message message;
-    if (!message_receive(connection->socket, &message))
+    bool any = message_receive(connection, &message);
+    connection->socket_is_dry = !any;
+    if (!any)
         return false;
     connection->last_received = now;
     connection_message(connection, &message);
-    blob_unref(&message.frame);
-    blob_unref(&message.attached);
+    message_end(&message);
     return true;
 }
 

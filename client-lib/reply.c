@@ -18,10 +18,8 @@ struct reply_pool *reply_pool_new(void)
     return pool;
 }
 
-void reply_pool_unref(struct reply_pool *pool)
+static void reply_pool_end(struct reply_pool *pool)
 {
-    if (pool == NULL || --pool->references > 0)
-        return;
     while (pool->idle != NULL) {
         struct busbar_reply *next = pool->idle->next;
         free(pool->idle);
@@ -30,9 +28,14 @@ void reply_pool_unref(struct reply_pool *pool)
     free(pool);
 }
 
-bool reply_pool_reserve(struct reply_pool *pool, size_t count)
+void reply_pool_unref(struct reply_pool *pool)
 {
-    pool->reserved = count;
+    if (pool != NULL && --pool->references == 0)
+        reply_pool_end(pool);
+}
+
+bool reply_pool_fill(struct reply_pool *pool, size_t count)
+{
     while (pool->idle_count < count) {
         struct busbar_reply *reply = malloc(sizeof *reply);
         if (reply == NULL)
@@ -44,33 +47,11 @@ bool reply_pool_reserve(struct reply_pool *pool, size_t count)
     return true;
 }
 
-static struct busbar_reply *reply_take(struct reply_pool *pool, size_t kept)
-{
-    struct busbar_reply *reply = NULL;
-    if (pool->idle_count > kept) {
-        reply = pool->idle;
-        pool->idle = reply->next;
-        pool->idle_count--;
-    } else {
-        reply = malloc(sizeof *reply);
-        if (reply == NULL)
-            return NULL;
-    }
-    memset(reply, 0, offsetof(struct busbar_reply, space));
-    reply->error = "";
-    reply->pool = pool;
-    pool->references++;
-    return reply;
-}
-
-struct busbar_reply *reply_new(struct reply_pool *pool)
-{
-    return reply_take(pool, 0);
-}
-
 struct busbar_reply *reply_new_spare(struct reply_pool *pool)
 {
-    return reply_take(pool, pool->reserved);
+    bool has_room = pool->idle_count > pool->reserved ||
+                    reply_pool_fill(pool, pool->idle_count + 1);
+    return has_room ? reply_new(pool) : NULL;
 }
 
 void busbar_reply_destroy(struct busbar_reply **reply)
@@ -82,8 +63,8 @@ void busbar_reply_destroy(struct busbar_reply **reply)
     *reply = NULL;
     if (ended->held != NULL)
         blob_unref(&ended->held);
-    free(ended->heap);
-    free(ended->extras);
+    if (ended->extras != NULL)
+        free(ended->extras);
     if (ended->kind == REPLY_PART && pool->client != NULL)
         client_grant(pool->client, ended->id);
     if (pool->idle_count < IDLE_MAX || pool->idle_count < pool->reserved) {
@@ -96,13 +77,14 @@ void busbar_reply_destroy(struct busbar_reply **reply)
     reply_pool_unref(pool);
 }
 
-/* Room for `size` bytes; false when out of memory. */
-static bool reply_reserve(struct busbar_reply *reply, size_t size, void **ret)
+/* Room for `size` bytes; NULL when out of memory. */
+static uint8_t *reply_reserve(struct busbar_reply *reply, size_t size)
 {
-    *ret = reply->space;
-    if (size > REPLY_SPACE)
-        *ret = reply->heap = malloc(size);
-    return *ret != NULL;
+    uint8_t *room = NULL;
+    if (size <= REPLY_SPACE)
+        return reply->space;
+    reply->held = blob_new(size, &room);
+    return room;
 }
 
 void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busbar_fate fate,
@@ -113,63 +95,50 @@ void reply_fail(struct busbar_reply *reply, enum busbar_status status, enum busb
     reply->error = busbar_status_text(status);
     if (text.size == 0)
         return;
-    void *room;
-    if (!reply_reserve(reply, text.size + 1, &room))
+    uint8_t *room = reply_reserve(reply, text.size + 1);
+    if (room == NULL)
         return; /* the static text has to do */
     memcpy(room, text.data, text.size);
-    ((char *)room)[text.size] = '\0';
-    reply->error = room;
+    room[text.size] = '\0';
+    reply->error = (const char *)room;
 }
 
-void reply_succeed(struct busbar_reply *reply, const struct packet *packet, struct blob *attached)
+/* The body, where it was found or copied; false when out of memory. */
+static bool reply_take_body(struct busbar_reply *reply, struct bytes body, struct blob *attached)
 {
-    void *room;
-    if (packet->metadata.size > 0 && !reply_take_metadata(reply, packet->metadata)) {
+    reply->size = body.size;
+    if (attached != NULL) {
+        reply->held = blob_ref(attached);
+        reply->data = body.data;
+        return true;
+    }
+    uint8_t *room = reply_reserve(reply, body.size);
+    if (room == NULL)
+        return false;
+    if (body.size > 0)
+        memcpy(room, body.data, body.size);
+    reply->data = room;
+    return true;
+}
+
+void reply_succeed_at_length(struct busbar_reply *reply, const struct packet *packet,
+                             struct blob *attached)
+{
+    if ((packet->metadata.size > 0 && !reply_take_metadata(reply, packet->metadata)) ||
+        !reply_take_body(reply, packet->body, attached)) {
+        reply->size = 0;
         reply_fail(reply, BUSBAR_NO_MEMORY, BUSBAR_EXECUTED, (struct bytes){0});
         return;
     }
-    if (attached != NULL) {
-        reply->held = blob_ref(attached);
-        reply->data = packet->body.data;
-    } else {
-        if (!reply_reserve(reply, packet->body.size, &room)) {
-            reply_fail(reply, BUSBAR_NO_MEMORY, BUSBAR_EXECUTED, (struct bytes){0});
-            return;
-        }
-        if (packet->body.size > 0)
-            memcpy(room, packet->body.data, packet->body.size);
-        reply->data = room;
-    }
-    reply->size = packet->body.size;
     reply->source = BUSBAR_BY_HANDLER;
     reply->status = BUSBAR_OK;
     reply->fate = BUSBAR_EXECUTED;
-    reply->encoding = (enum busbar_encoding)packet->encoding;
+    reply->encoding = packet->encoding;
 }
 
 void reply_queue_init(struct reply_queue *queue)
 {
     *queue = (struct reply_queue){.end = &queue->first};
-}
-
-void reply_queue_push(struct reply_queue *queue, struct busbar_reply *reply)
-{
-    reply->next = NULL;
-    *queue->end = reply;
-    queue->end = &reply->next;
-    queue->count++;
-}
-
-struct busbar_reply *reply_queue_pop(struct reply_queue *queue)
-{
-    struct busbar_reply *reply = queue->first;
-    if (reply == NULL)
-        return NULL;
-    queue->first = reply->next;
-    if (queue->first == NULL)
-        queue->end = &queue->first;
-    queue->count--;
-    return reply;
 }
 
 enum busbar_status busbar_reply_status(const struct busbar_reply *reply)

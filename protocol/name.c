@@ -47,6 +47,28 @@ static bool name_matches(const char *name, size_t size, uint8_t kinds)
     return true;
 }
 
+/* NUL is of no kind, and ends the walk as any other character that no name has. */
+static size_t name_size(const char *text, uint8_t kinds)
+{
+    const char *end = text;
+    while (character_kinds[(uint8_t)*end] & kinds)
+        end++;
+    size_t size = (size_t)(end - text);
+    bool is_name = *end == '\0' && size <= NAME_SIZE_MAX &&
+                   character_kinds[(uint8_t)text[0]] == WORD;
+    return is_name ? size : 0;
+}
+
+size_t name_service_size(const char *text)
+{
+    return name_size(text, WORD | PUNCTUATION);
+}
+
+size_t name_method_size(const char *text)
+{
+    return name_size(text, WORD);
+}
+
 bool name_is_service(const char *name, size_t size)
 {
     return name_matches(name, size, WORD | PUNCTUATION);

@@ -11,9 +11,12 @@ enum {
 
 /* [A-Za-z0-9_][A-Za-z0-9_.:-]{0,126}: may be called, reserved names included. */
 bool name_is_service(const char *name, size_t size);
+/* The size of a text that is such a name; 0 for one that is none. */
+size_t name_service_size(const char *text);
 
 /* [A-Za-z0-9_]{1,127} */
 bool name_is_method(const char *name, size_t size);
+size_t name_method_size(const char *text);
 
 /* What Majordomo peers may name a service: 1 to 127 of printable ASCII, but no space, '"' or '\\'. */
 bool name_is_majordomo(const char *name, size_t size);

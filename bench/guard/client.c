@@ -188,6 +188,13 @@ static void begin(const struct path *path)
     guard_expect(guard_unanswered() >= path->outstanding, "as many calls are under way");
 }
 
+/* For an event loop, so that its descriptor is kept up to date. */
+static void begin_with_descriptor(const struct path *path)
+{
+    begin(path);
+    guard_expect(busbar_client_fd(client) >= 0, "there is a descriptor");
+}
+
 static void end(void)
 {
     while (guard_unanswered() > 0) {
@@ -207,6 +214,12 @@ const struct path paths[] = {
     {.name = "client/bundles",
      .calls = GUARD_BUNDLE,
      .begin = begin,
+     .round = round_of_bundle,
+     .end = end,
+     .outstanding = GUARD_OUTSTANDING - GUARD_BUNDLE},
+    {.name = "client/loop",
+     .calls = GUARD_BUNDLE,
+     .begin = begin_with_descriptor,
      .round = round_of_bundle,
      .end = end,
      .outstanding = GUARD_OUTSTANDING - GUARD_BUNDLE},

@@ -165,6 +165,23 @@ static void a_deadline_makes_it_readable_in_time(void **state)
     assert_true(turns < 20);
 }
 
+/* The first makes it readable, and the second is to be minded by the turn that this brings. */
+static void a_call_that_finds_it_readable_has_its_deadline_too(void **state)
+{
+    struct fixture *fixture = *state;
+    start_call(fixture, "echo", 0);
+    (void)run_loop(fixture, 1, 2000);
+    become_idle(fixture);
+    uint64_t began = clock_ns();
+    start_call(fixture, "silent", 3000);
+    assert_true(is_readable(busbar_client_fd(fixture->client), 0));
+    start_call(fixture, "silent", 100);
+    unsigned turns = run_loop(fixture, 2, 2000);
+    assert_in_range((clock_ns() - began) / 1000000, 100, 200);
+    assert_int_equal(fixture->failures, 1);
+    assert_true(turns < 20);
+}
+
 static void a_broker_that_cannot_be_reached_ends_calls_in_time(void **state)
 {
     struct fixture *fixture = *state;
@@ -240,6 +257,7 @@ int main(void)
         TEST(a_descriptor_may_be_asked_for_in_the_middle),
         TEST(outcomes_that_wait_to_be_taken_keep_it_readable),
         TEST(a_deadline_makes_it_readable_in_time),
+        TEST(a_call_that_finds_it_readable_has_its_deadline_too),
         TEST(a_broker_that_cannot_be_reached_ends_calls_in_time),
         TEST(a_loop_of_many_calls_never_stalls),
         TEST(one_call_at_a_time_never_stalls),

@@ -65,18 +65,25 @@ static void names_follow_the_grammar(void **state)
         if (is != names[i].is) {
             fail_msg("\"%s\" is %d, not %d", name, is, names[i].is);
         }
+        assert_int_equal(name_service_size(name), is & SERVICE ? size : 0);
+        assert_int_equal(name_method_size(name), is & METHOD ? size : 0);
     }
 }
 
 static void a_name_has_at_most_127_bytes(void **state)
 {
     (void)state;
-    char name[NAME_SIZE_MAX + 1];
-    memset(name, 'x', sizeof(name));
+    char name[NAME_SIZE_MAX + 2] = "";
+    memset(name, 'x', NAME_SIZE_MAX + 1);
     assert_true(name_is_service(name, NAME_SIZE_MAX));
     assert_true(name_is_method(name, NAME_SIZE_MAX));
     assert_false(name_is_service(name, NAME_SIZE_MAX + 1));
     assert_false(name_is_method(name, NAME_SIZE_MAX + 1));
+    assert_int_equal(name_service_size(name), 0);
+    assert_int_equal(name_method_size(name), 0);
+    name[NAME_SIZE_MAX] = '\0';
+    assert_int_equal(name_service_size(name), NAME_SIZE_MAX);
+    assert_int_equal(name_method_size(name), NAME_SIZE_MAX);
 }
 
 static void a_nul_is_not_part_of_a_name(void **state)

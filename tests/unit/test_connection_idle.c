@@ -1,0 +1,163 @@
+/* When a connection may be waited for: what a look that found nothing is worth, and for how long. */
+#include "client-lib/connection.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "fake_broker.h"
+
+struct fixture {
+    struct fake_broker broker;
+    struct connection connection;
+    unsigned packets;
+};
+
+static void on_told(void *owner)
+{
+    (void)owner;
+}
+
+static void on_reason(void *owner, const char *reason)
+{
+    (void)owner;
+    fail_msg("%s", reason);
+}
+
+/* An owner who copies is given no frame. */
+static void on_packet(void *owner, const struct packet *packet, struct blob *frame,
+                      struct blob *attached)
+{
+    struct fixture *fixture = owner;
+    assert_int_equal(packet->command, PACKET_REPLY);
+    assert_null(frame);
+    assert_null(attached);
+    fixture->packets++;
+}
+
+static const struct connection_handler handler = {
+    .opened = on_told,
+    .welcomed = on_told,
+    .lost = on_reason,
+    .unreachable = on_reason,
+    .packet = on_packet,
+    .copies = true,
+};
+
+static void turn(void *hint)
+{
+    struct fixture *fixture = hint;
+    while (connection_process(&fixture->connection, clock_ms(), 10))
+        ;
+    (void)connection_flush(&fixture->connection);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    *state = fixture;
+    fake_broker_open(&fixture->broker, NULL);
+    fixture->broker.idle = turn;
+    fixture->broker.hint = fixture;
+    return connection_init(&fixture->connection, fixture->broker.endpoint, &handler, fixture);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    connection_fini(&fixture->connection);
+    fake_broker_close(&fixture->broker);
+    free(fixture);
+    return 0;
+}
+
+/* Do the descriptors tell of anything, in time? */
+static bool tells(const struct fixture *fixture)
+{
+    int fds[CONNECTION_FDS];
+    struct pollfd polled[CONNECTION_FDS];
+    connection_fds(&fixture->connection, fds);
+    for (size_t i = 0; i < CONNECTION_FDS; i++)
+        polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    return poll(polled, CONNECTION_FDS, 1000) > 0;
+}
+
+static void become_still(struct fixture *fixture)
+{
+    do
+        turn(fixture);
+    while (!connection_is_still(&fixture->connection));
+}
+
+static void open_session(struct fixture *fixture)
+{
+    assert_int_equal(connection_open(&fixture->connection), BUSBAR_OK);
+    (void)fake_broker_expect(&fixture->broker, PACKET_HELLO);
+    fake_broker_welcome(&fixture->broker);
+    while (fixture->connection.state != CONNECTION_UP)
+        turn(fixture);
+    become_still(fixture);
+}
+
+static void what_comes_after_a_look_is_the_descriptors_to_tell(void **state)
+{
+    struct fixture *fixture = *state;
+    open_session(fixture);
+    fake_broker_reply(&fixture->broker, 1, bytes_of_text("x"));
+    assert_true(tells(fixture));
+    assert_true(connection_is_still(&fixture->connection));
+    assert_false(connection_is_idle(&fixture->connection)); /* which takes the signal */
+    assert_false(connection_is_still(&fixture->connection));
+    become_still(fixture);
+    assert_int_equal(fixture->packets, 1);
+}
+
+/* libzmq may have taken the signal of an answer when it sent. */
+static void who_has_sent_looks_again(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct packet beat = {.command = PACKET_HEARTBEAT};
+    open_session(fixture);
+    fake_broker_reply(&fixture->broker, 1, bytes_of_text("x"));
+    assert_true(tells(fixture));
+    assert_int_equal(connection_put(&fixture->connection, &beat, NULL), BUSBAR_OK);
+    assert_int_equal(connection_flush(&fixture->connection), OUTBOX_SENT);
+    assert_false(connection_is_still(&fixture->connection));
+    become_still(fixture);
+    assert_int_equal(fixture->packets, 1);
+}
+
+/* One message of three was taken in: no signal comes for those that libzmq has already. */
+static void who_has_received_looks_again(void **state)
+{
+    struct fixture *fixture = *state;
+    open_session(fixture);
+    for (uint64_t i = 0; i < 3; i++)
+        fake_broker_reply(&fixture->broker, i, bytes_of_text("x"));
+    while (fixture->packets == 0)
+        (void)connection_process(&fixture->connection, clock_ms(), 1);
+    while (fixture->packets < 3) {
+        assert_true(!connection_is_still(&fixture->connection) || tells(fixture));
+        (void)connection_process(&fixture->connection, clock_ms(), 1);
+    }
+    become_still(fixture);
+    assert_int_equal(fixture->packets, 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_comes_after_a_look_is_the_descriptors_to_tell),
+        TEST(who_has_sent_looks_again),
+        TEST(who_has_received_looks_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
