@@ -248,8 +248,7 @@ static void broker_inspect(struct broker *broker)
     }
 }
 
-/* One turn: time, input, the monitor, output. True if more input may be there. */
-static bool broker_turn(struct broker *broker)
+bool broker_turn(struct broker *broker)
 {
     broker->now = clock_ms();
     router_expire(&broker->router, broker->now);

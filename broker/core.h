@@ -89,6 +89,9 @@ struct broker {
 void broker_log(struct broker *broker, enum broker_log_level level, const char *event,
                 const char *fields, ...) __attribute__((format(printf, 4, 5)));
 
+/* One turn of the loop: time, input, the monitor, output. True if more input may be there. */
+bool broker_turn(struct broker *broker);
+
 /* The built-in service: answers a call to `bus`. */
 void builtin_call(struct broker *broker, struct session *session, const struct packet *packet);
 
