@@ -15,7 +15,15 @@ enum {
     /* Up to here a bundle is copied into a message of its own size: cheaper than lending out a
      * whole buffer, and the buffer stays warm for the next bundle. */
     BUNDLE_COPY_MAX = 8 * 1024,
-    POOL_IDLE_MAX = 16, /* buffers kept for reuse */
+    BUNDLE_SMALL = 1024,    /* bytes a bundle has room for in itself */
+    BUNDLES_IDLE_MAX = 256, /* kept for reuse: one for each of many peers that are due little */
+    BUFFERS_IDLE_MAX = 16,
+};
+
+/* The bytes of a bundle that has outgrown its own. */
+union buffer {
+    union buffer *next; /* while it is idle */
+    uint8_t data[BUNDLE_SIZE_MAX];
 };
 
 /* Open while packets are added, then sealed: turned into the messages that are sent. */
@@ -26,19 +34,23 @@ struct bundle {
     struct blob *attached;
     size_t size;
     size_t packets;
+    uint8_t *data;        /* `small`, or that of `buffer` */
+    union buffer *buffer; /* NULL while it needs none */
     bool sealed;
     bool lent; /* `frame` shows `data`: closing it, sent or not, frees the bundle */
     zmq_msg_t frame;
     zmq_msg_t body; /* if there is an attached one */
-    uint8_t data[BUNDLE_SIZE_MAX];
+    uint8_t small[BUNDLE_SMALL];
 };
 
-/* Buffers come back from libzmq's I/O thread, hence the lock. */
+/* Bundles and buffers come back from libzmq's I/O thread, hence the lock. */
 struct bundle_pool {
     pthread_mutex_t lock;
     atomic_size_t references; /* the owner, and every bundle that libzmq holds */
-    struct bundle *idle;
-    size_t idle_count;
+    struct bundle *bundles;   /* idle */
+    size_t bundle_count;
+    union buffer *buffers; /* idle */
+    size_t buffer_count;
 };
 
 struct bundle_pool *bundle_pool_new(void)
@@ -55,10 +67,15 @@ static void pool_unref(struct bundle_pool *pool)
 {
     if (atomic_fetch_sub(&pool->references, 1) != 1)
         return;
-    while (pool->idle != NULL) {
-        struct bundle *next = pool->idle->next;
-        free(pool->idle);
-        pool->idle = next;
+    while (pool->bundles != NULL) {
+        struct bundle *next = pool->bundles->next;
+        free(pool->bundles);
+        pool->bundles = next;
+    }
+    while (pool->buffers != NULL) {
+        union buffer *next = pool->buffers->next;
+        free(pool->buffers);
+        pool->buffers = next;
     }
     pthread_mutex_destroy(&pool->lock);
     free(pool);
@@ -74,10 +91,10 @@ void bundle_pool_destroy(struct bundle_pool **pool)
 static struct bundle *bundle_new(struct bundle_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    struct bundle *bundle = pool->idle;
+    struct bundle *bundle = pool->bundles;
     if (bundle != NULL) {
-        pool->idle = bundle->next;
-        pool->idle_count--;
+        pool->bundles = bundle->next;
+        pool->bundle_count--;
     }
     pthread_mutex_unlock(&pool->lock);
     if (bundle == NULL)
@@ -90,27 +107,61 @@ static struct bundle *bundle_new(struct bundle_pool *pool)
     bundle->attached = NULL;
     bundle->size = BUNDLE_HEADER_SIZE;
     bundle->packets = 0;
+    bundle->data = bundle->small;
+    bundle->buffer = NULL;
     bundle->sealed = false;
     bundle->lent = false;
     bundle_write_header(bundle->data);
     return bundle;
 }
 
-/* Puts the buffer back; its messages are gone. */
+/* Moves what is in an open bundle into a buffer. */
+static bool bundle_grow(struct bundle *bundle)
+{
+    struct bundle_pool *pool = bundle->pool;
+    pthread_mutex_lock(&pool->lock);
+    union buffer *buffer = pool->buffers;
+    if (buffer != NULL) {
+        pool->buffers = buffer->next;
+        pool->buffer_count--;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (buffer == NULL)
+        buffer = malloc(sizeof *buffer);
+    if (buffer == NULL)
+        return false;
+    memcpy(buffer->data, bundle->small, bundle->size);
+    bundle->data = buffer->data;
+    bundle->buffer = buffer;
+    return true;
+}
+
+/* Is there room for `size` bytes more? That it may have so many was seen to. */
+static bool bundle_reserve(struct bundle *bundle, size_t size)
+{
+    return bundle->buffer != NULL || bundle->size + size <= BUNDLE_SMALL || bundle_grow(bundle);
+}
+
+/* Puts the bundle and its buffer back, as far as there is room for them; its messages are gone. */
 static void bundle_recycle(struct bundle *bundle)
 {
     struct bundle_pool *pool = bundle->pool;
+    union buffer *buffer = bundle->buffer;
     blob_unref(&bundle->attached);
     pthread_mutex_lock(&pool->lock);
-    bool keep = pool->idle_count < POOL_IDLE_MAX;
-    if (keep) {
-        bundle->next = pool->idle;
-        pool->idle = bundle;
-        pool->idle_count++;
+    if (buffer != NULL && pool->buffer_count < BUFFERS_IDLE_MAX) {
+        buffer->next = pool->buffers;
+        pool->buffers = STEAL(buffer);
+        pool->buffer_count++;
+    }
+    if (pool->bundle_count < BUNDLES_IDLE_MAX) {
+        bundle->next = pool->bundles;
+        pool->bundles = STEAL(bundle);
+        pool->bundle_count++;
     }
     pthread_mutex_unlock(&pool->lock);
-    if (!keep)
-        free(bundle);
+    free(buffer);
+    free(bundle);
 }
 
 /* Frees a bundle whose messages have not been sent. */
@@ -173,10 +224,14 @@ static struct bundle *outbox_bundle(struct outbox *outbox, size_t size, bool alo
     struct bundle *last = outbox->last;
     if (last != NULL && !alone && !last->sealed && last->attached == NULL &&
         last->size + size <= BUNDLE_SIZE_MAX)
-        return last;
+        return bundle_reserve(last, size) ? last : NULL;
     struct bundle *bundle = bundle_new(outbox->pool);
     if (bundle == NULL)
         return NULL;
+    if (!bundle_reserve(bundle, size)) {
+        bundle_recycle(bundle);
+        return NULL;
+    }
     if (last == NULL)
         outbox->first = bundle;
     else
@@ -233,6 +288,12 @@ static bool seal_body(struct bundle *bundle, struct account *account)
     return held != NULL && frame_of_blob(&bundle->body, held);
 }
 
+/* A lent frame has no body behind it: what stands beside an attached body is always copied. */
+_Static_assert(BUNDLE_HEADER_SIZE + PACKET_HEADER_SIZE + 2 * UINT8_MAX + PACKET_METADATA_MAX +
+                       PACKET_ALIGNMENT <=
+                   BUNDLE_COPY_MAX,
+               "a packet whose body is attached may be lent");
+
 static bool seal_frame(struct bundle *bundle, struct account *account)
 {
     if (bundle->size <= BUNDLE_COPY_MAX) {
@@ -276,39 +337,36 @@ static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
  * cannot see the order that libzmq's own queues give: the release counts on the same counter. */
 static void bundle_hand_over(struct bundle *bundle)
 {
-    if (bundle->lent)
-        atomic_fetch_add(&bundle->account->references, 0);
+    atomic_fetch_add(&bundle->account->references, 0);
 }
 
 /* A ROUTER refuses on the routing id, a DEALER on the first frame; all else then goes through. */
 static enum outbox_result bundle_send(struct bundle *bundle, void *socket,
                                       const struct routing_id *peer)
 {
-    struct blob *attached = bundle->attached;
     bool lent = bundle->lent;
-    zmq_msg_t frame; /* not the bundle's own: libzmq clears it after its I/O thread may have freed
-                        a lent bundle */
-    zmq_msg_t body;
+    bool has_body = bundle->attached != NULL;
+    zmq_msg_t moved;
+    zmq_msg_t *frame = &bundle->frame;
     if (peer != NULL && !routing_id_send(peer, socket))
         return errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
-    zmq_msg_init(&frame);
-    zmq_msg_move(&frame, &bundle->frame);
-    if (attached != NULL) { /* out of the bundle, which a lent frame takes with it */
-        zmq_msg_init(&body);
-        zmq_msg_move(&body, &bundle->body);
+    if (lent) { /* libzmq clears the frame after its I/O thread may have freed the bundle */
+        zmq_msg_init(&moved);
+        zmq_msg_move(&moved, &bundle->frame);
+        frame = &moved;
+        bundle_hand_over(bundle);
     }
-    bundle_hand_over(bundle);
-    if (!frame_send(&frame, socket, attached != NULL ? ZMQ_SNDMORE : 0)) {
+    if (!frame_send(frame, socket, has_body ? ZMQ_SNDMORE : 0)) {
         enum outbox_result result = errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
-        zmq_msg_move(&bundle->frame, &frame);
-        if (attached != NULL)
-            zmq_msg_move(&bundle->body, &body);
+        if (lent)
+            zmq_msg_move(&bundle->frame, &moved);
         return result;
     }
-    if (attached != NULL && !frame_send(&body, socket, 0))
-        zmq_msg_close(&body);
-    if (!lent)
-        bundle_recycle(bundle);
+    if (lent)
+        return OUTBOX_SENT;
+    if (has_body && !frame_send(&bundle->body, socket, 0))
+        zmq_msg_close(&bundle->body);
+    bundle_recycle(bundle);
     return OUTBOX_SENT;
 }
 
