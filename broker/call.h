@@ -98,8 +98,20 @@ struct call_table {
 bool call_table_init(struct call_table *table);
 void call_table_fini(struct call_table *table);
 
+/* One more chunk of free slots. */
+bool call_table_grow(struct call_table *table);
+
 /* A slot in use, all members but slot, generation and timer cleared; NULL if none can be had. */
-struct call *call_table_take(struct call_table *table);
+static inline struct call *call_table_take(struct call_table *table)
+{
+    if (table->free == NULL && !call_table_grow(table))
+        return NULL;
+    struct call *call = table->free;
+    table->free = call->next_free;
+    table->count++;
+    call->next_free = NULL;
+    return call;
+}
 
 /* Frees the slot; its id is never seen again. */
 void call_table_put(struct call_table *table, struct call *call);
