@@ -77,6 +77,7 @@ static bool broker_init_state(struct broker *broker)
     broker->started = broker->now;
     broker->last_inspection = broker->now;
     broker->epoch = random_u64();
+    broker->full_mark = session_full_mark(settings);
     list_init(&broker->touched);
     list_init(&broker->blocked);
     list_init(&broker->doomed);

@@ -76,6 +76,7 @@ struct broker {
     struct intake intake;
     struct bundle_pool *pool;
     struct outbox stray;      /* answers to a peer that has no session; flushed per message */
+    uint64_t full_mark;       /* bytes; a worker to which more is due is given no calls */
     struct list touched;      /* session.flush: something was put since the last flush */
     struct list blocked;      /* session.flush: libzmq's queue was full; tried again each turn */
     struct list broken;       /* session.broken: to be ended when the socket is empty */

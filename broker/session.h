@@ -14,6 +14,7 @@
 #include "transport/outbox.h"
 
 struct broker;
+struct broker_settings;
 struct majordomo;
 struct message;
 
@@ -36,6 +37,13 @@ struct session {
     struct list broken; /* broker.broken */
     const char *doom;   /* why it is to end; NULL while it is well */
 };
+
+/*
+ * The bytes due to a worker from which on it is given no calls: half of what may be due, and room for
+ * a body beyond it. So a backlog that meets a free worker does not cut it before it could have read a
+ * byte.
+ */
+uint64_t session_full_mark(const struct broker_settings *settings);
 
 struct sessions {
     struct siphash_key key;

@@ -33,6 +33,7 @@ struct bundle {
     struct account *account; /* set while the bytes are lent to libzmq */
     struct blob *attached;
     size_t size;
+    size_t room; /* for packets more, as it is; 0 once nothing may be added */
     size_t packets;
     uint8_t *data;        /* `small`, or that of `buffer` */
     union buffer *buffer; /* NULL while it needs none */
@@ -106,6 +107,7 @@ static struct bundle *bundle_new(struct bundle_pool *pool)
     bundle->account = NULL;
     bundle->attached = NULL;
     bundle->size = BUNDLE_HEADER_SIZE;
+    bundle->room = BUNDLE_SMALL - BUNDLE_HEADER_SIZE;
     bundle->packets = 0;
     bundle->data = bundle->small;
     bundle->buffer = NULL;
@@ -133,13 +135,14 @@ static bool bundle_grow(struct bundle *bundle)
     memcpy(buffer->data, bundle->small, bundle->size);
     bundle->data = buffer->data;
     bundle->buffer = buffer;
+    bundle->room = BUNDLE_SIZE_MAX - bundle->size;
     return true;
 }
 
-/* Is there room for `size` bytes more? That it may have so many was seen to. */
+/* False when out of memory; that it may have so many bytes was seen to. */
 static bool bundle_reserve(struct bundle *bundle, size_t size)
 {
-    return bundle->buffer != NULL || bundle->size + size <= BUNDLE_SMALL || bundle_grow(bundle);
+    return size <= bundle->room || bundle_grow(bundle);
 }
 
 /* Puts the bundle and its buffer back, as far as there is room for them; its messages are gone. */
@@ -213,18 +216,15 @@ void outbox_fini(struct outbox *outbox)
     *outbox = (struct outbox){0};
 }
 
-size_t outbox_bytes(const struct outbox *outbox)
-{
-    size_t held = outbox->account == NULL ? 0 : atomic_load(&outbox->account->bytes);
-    return outbox->waiting + held;
-}
-
+/* A bundle with room for `size` bytes more: the last, grown if need be, or a new one. */
 static struct bundle *outbox_bundle(struct outbox *outbox, size_t size, bool alone)
 {
     struct bundle *last = outbox->last;
     if (last != NULL && !alone && !last->sealed && last->attached == NULL &&
         last->size + size <= BUNDLE_SIZE_MAX)
         return bundle_reserve(last, size) ? last : NULL;
+    if (size > BUNDLE_SIZE_MAX - BUNDLE_HEADER_SIZE)
+        return NULL;
     struct bundle *bundle = bundle_new(outbox->pool);
     if (bundle == NULL)
         return NULL;
@@ -244,18 +244,20 @@ static struct bundle *outbox_bundle(struct outbox *outbox, size_t size, bool alo
 bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob *attached)
 {
     size_t size = packet_size(packet);
-    if (size > BUNDLE_SIZE_MAX - BUNDLE_HEADER_SIZE)
-        return false;
-    struct bundle *bundle = outbox_bundle(outbox, size, attached != NULL);
+    struct bundle *bundle = outbox->last;
+    if (bundle == NULL || size > bundle->room || attached != NULL)
+        bundle = outbox_bundle(outbox, size, attached != NULL);
     if (bundle == NULL)
         return false;
     packet_write(bundle->data + bundle->size, packet);
     bundle->size += size;
+    bundle->room -= size;
     bundle->packets++;
     outbox->put++;
     outbox->waiting += size;
     if (attached != NULL) {
         bundle->attached = blob_ref(attached);
+        bundle->room = 0;
         outbox->waiting += attached->size;
     }
     return true;
@@ -329,6 +331,7 @@ static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
         return false;
     }
     bundle->sealed = true;
+    bundle->room = 0;
     outbox->waiting -= bundle_waiting(bundle);
     return true;
 }
