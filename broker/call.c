@@ -160,9 +160,3 @@ void kept_destroy(struct kept **kept)
     free(*kept);
     *kept = NULL;
 }
-
-size_t kept_size(const struct kept *kept)
-{
-    size_t attached = kept->attached == NULL ? 0 : kept->attached->size;
-    return sizeof *kept + kept->metadata_size + kept->body_size + attached;
-}

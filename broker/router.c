@@ -190,8 +190,9 @@ static void method_let_go(struct router *router, struct method *method)
 }
 
 /* router_method() for a name under which nothing was found, or nothing that takes calls now. */
-static struct method *router_other_method(struct router *router, const struct arriving *arriving,
-                                          struct method *method, uint64_t now)
+__attribute__((cold)) static struct method *router_other_method(struct router *router,
+                                                                const struct arriving *arriving,
+                                                                struct method *method, uint64_t now)
 {
     const struct packet *packet = arriving->packet;
     struct bytes service = packet->service;
@@ -280,7 +281,8 @@ static void acknowledge(struct router *router, const struct arriving *arriving)
 }
 
 /* The call was not even begun. */
-static void object_unplaced(struct router *router, const struct arriving *arriving)
+__attribute__((cold)) static void object_unplaced(struct router *router,
+                                                  const struct arriving *arriving)
 {
     if (arriving->packet->timeout == 0)
         object(router, arriving, BUSBAR_EXPIRED, &router->counters->outcome_expired,
@@ -291,7 +293,8 @@ static void object_unplaced(struct router *router, const struct arriving *arrivi
 }
 
 /* No room: the call goes as if it had never been, and its client is told. */
-static void turn_away(struct router *router, const struct arriving *arriving, struct call *call)
+__attribute__((cold)) static void turn_away(struct router *router, const struct arriving *arriving,
+                                            struct call *call)
 {
     char text[512];
     struct outcome outcome = {.status = BUSBAR_BUSY,

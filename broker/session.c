@@ -233,7 +233,8 @@ uint64_t session_full_mark(const struct broker_settings *settings)
 }
 
 /* With half of what may be due to it, a peer is not sent what it can do without. */
-static void session_weigh_full(const struct broker *broker, struct session *session, size_t due)
+__attribute__((cold)) static void session_weigh_full(const struct broker *broker,
+                                                     struct session *session, size_t due)
 {
     bool full = due > broker->full_mark;
     if (due < session->due || (full && !session->peer.full))
@@ -254,7 +255,8 @@ static inline void session_weigh(const struct broker *broker, struct session *se
         session->due = due;
 }
 
-static void session_cut(struct broker *broker, struct session *session, const char *reason)
+__attribute__((cold)) static void session_cut(struct broker *broker, struct session *session,
+                                              const char *reason)
 {
     broker->counters.sessions_cut++;
     (void)intake_cut(&broker->intake, session->fd); /* or what libzmq holds for it would stay */

@@ -241,25 +241,43 @@ static struct bundle *outbox_bundle(struct outbox *outbox, size_t size, bool alo
     return bundle;
 }
 
-bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob *attached)
+/* There is room for it. */
+static inline void bundle_add(struct outbox *outbox, struct bundle *bundle,
+                              const struct packet *packet, size_t size)
 {
-    size_t size = packet_size(packet);
-    struct bundle *bundle = outbox->last;
-    if (bundle == NULL || size > bundle->room || attached != NULL)
-        bundle = outbox_bundle(outbox, size, attached != NULL);
-    if (bundle == NULL)
-        return false;
-    packet_write(bundle->data + bundle->size, packet);
+    uint8_t *to = bundle->data + bundle->size;
     bundle->size += size;
     bundle->room -= size;
     bundle->packets++;
     outbox->put++;
     outbox->waiting += size;
+    packet_write(to, packet);
+}
+
+/* Apart, so that what most packets of a bundle need stays short. */
+__attribute__((noinline)) static bool outbox_put_beyond(struct outbox *outbox,
+                                                        const struct packet *packet, size_t size,
+                                                        struct blob *attached)
+{
+    struct bundle *bundle = outbox_bundle(outbox, size, attached != NULL);
+    if (bundle == NULL)
+        return false;
+    bundle_add(outbox, bundle, packet, size);
     if (attached != NULL) {
         bundle->attached = blob_ref(attached);
         bundle->room = 0;
         outbox->waiting += attached->size;
     }
+    return true;
+}
+
+bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob *attached)
+{
+    size_t size = packet_size(packet);
+    struct bundle *last = outbox->last;
+    if (last == NULL || size > last->room || attached != NULL)
+        return outbox_put_beyond(outbox, packet, size, attached);
+    bundle_add(outbox, last, packet, size);
     return true;
 }
 
