@@ -1,171 +1,20 @@
-/* Bundles: filled, sealed into messages, sent, and given back by libzmq. */
+/* Bundles are filled, sealed into messages, sent, and given back by libzmq. */
 #include "transport/outbox.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
 #include "base/cleanup.h"
 #include "transport/account.h"
+#include "transport/bundle.h"
 #include "transport/frame.h"
 
 enum {
     /* Up to here a bundle is copied into a message of its own size: cheaper than lending out a
      * whole buffer, and the buffer stays warm for the next bundle. */
     BUNDLE_COPY_MAX = 8 * 1024,
-    BUNDLE_SMALL = 1024,    /* bytes a bundle has room for in itself */
-    BUNDLES_IDLE_MAX = 256, /* kept for reuse: one for each of many peers that are due little */
-    BUFFERS_IDLE_MAX = 16,
 };
-
-/* The bytes of a bundle that has outgrown its own. */
-union buffer {
-    union buffer *next; /* while it is idle */
-    uint8_t data[BUNDLE_SIZE_MAX];
-};
-
-/* Open while packets are added, then sealed: turned into the messages that are sent. */
-struct bundle {
-    struct bundle *next;
-    struct bundle_pool *pool;
-    struct account *account; /* set while the bytes are lent to libzmq */
-    struct blob *attached;
-    size_t size;
-    size_t room; /* for packets more, as it is; 0 once nothing may be added */
-    size_t packets;
-    uint8_t *data;        /* `small`, or that of `buffer` */
-    union buffer *buffer; /* NULL while it needs none */
-    bool sealed;
-    bool lent; /* `frame` shows `data`: closing it, sent or not, frees the bundle */
-    zmq_msg_t frame;
-    zmq_msg_t body; /* if there is an attached one */
-    uint8_t small[BUNDLE_SMALL];
-};
-
-/* Bundles and buffers come back from libzmq's I/O thread, hence the lock. */
-struct bundle_pool {
-    pthread_mutex_t lock;
-    atomic_size_t references; /* the owner, and every bundle that libzmq holds */
-    struct bundle *bundles;   /* idle */
-    size_t bundle_count;
-    union buffer *buffers; /* idle */
-    size_t buffer_count;
-};
-
-struct bundle_pool *bundle_pool_new(void)
-{
-    struct bundle_pool *pool = calloc(1, sizeof *pool);
-    if (pool == NULL)
-        return NULL;
-    pthread_mutex_init(&pool->lock, NULL);
-    pool->references = 1;
-    return pool;
-}
-
-static void pool_unref(struct bundle_pool *pool)
-{
-    if (atomic_fetch_sub(&pool->references, 1) != 1)
-        return;
-    while (pool->bundles != NULL) {
-        struct bundle *next = pool->bundles->next;
-        free(pool->bundles);
-        pool->bundles = next;
-    }
-    while (pool->buffers != NULL) {
-        union buffer *next = pool->buffers->next;
-        free(pool->buffers);
-        pool->buffers = next;
-    }
-    pthread_mutex_destroy(&pool->lock);
-    free(pool);
-}
-
-void bundle_pool_destroy(struct bundle_pool **pool)
-{
-    if (*pool != NULL)
-        pool_unref(*pool);
-    *pool = NULL;
-}
-
-static struct bundle *bundle_new(struct bundle_pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    struct bundle *bundle = pool->bundles;
-    if (bundle != NULL) {
-        pool->bundles = bundle->next;
-        pool->bundle_count--;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (bundle == NULL)
-        bundle = malloc(sizeof *bundle);
-    if (bundle == NULL)
-        return NULL;
-    bundle->next = NULL;
-    bundle->pool = pool;
-    bundle->account = NULL;
-    bundle->attached = NULL;
-    bundle->size = BUNDLE_HEADER_SIZE;
-    bundle->room = BUNDLE_SMALL - BUNDLE_HEADER_SIZE;
-    bundle->packets = 0;
-    bundle->data = bundle->small;
-    bundle->buffer = NULL;
-    bundle->sealed = false;
-    bundle->lent = false;
-    bundle_write_header(bundle->data);
-    return bundle;
-}
-
-/* Moves what is in an open bundle into a buffer. */
-static bool bundle_grow(struct bundle *bundle)
-{
-    struct bundle_pool *pool = bundle->pool;
-    pthread_mutex_lock(&pool->lock);
-    union buffer *buffer = pool->buffers;
-    if (buffer != NULL) {
-        pool->buffers = buffer->next;
-        pool->buffer_count--;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (buffer == NULL)
-        buffer = malloc(sizeof *buffer);
-    if (buffer == NULL)
-        return false;
-    memcpy(buffer->data, bundle->small, bundle->size);
-    bundle->data = buffer->data;
-    bundle->buffer = buffer;
-    bundle->room = BUNDLE_SIZE_MAX - bundle->size;
-    return true;
-}
-
-/* False when out of memory; that it may have so many bytes was seen to. */
-static bool bundle_reserve(struct bundle *bundle, size_t size)
-{
-    return size <= bundle->room || bundle_grow(bundle);
-}
-
-/* Puts the bundle and its buffer back, as far as there is room for them; its messages are gone. */
-static void bundle_recycle(struct bundle *bundle)
-{
-    struct bundle_pool *pool = bundle->pool;
-    union buffer *buffer = bundle->buffer;
-    blob_unref(&bundle->attached);
-    pthread_mutex_lock(&pool->lock);
-    if (buffer != NULL && pool->buffer_count < BUFFERS_IDLE_MAX) {
-        buffer->next = pool->buffers;
-        pool->buffers = STEAL(buffer);
-        pool->buffer_count++;
-    }
-    if (pool->bundle_count < BUNDLES_IDLE_MAX) {
-        bundle->next = pool->bundles;
-        pool->bundles = STEAL(bundle);
-        pool->bundle_count++;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    free(buffer);
-    free(bundle);
-}
 
 /* Frees a bundle whose messages have not been sent. */
 static void bundle_drop(struct bundle *bundle)
@@ -296,7 +145,7 @@ static void bundle_release(void *data, void *hint)
     (void)data;
     account_drop(account, bundle->size);
     bundle_recycle(bundle);
-    pool_unref(pool);
+    bundle_pool_unref(pool);
 }
 
 static bool seal_body(struct bundle *bundle, struct account *account)
@@ -327,7 +176,7 @@ static bool seal_frame(struct bundle *bundle, struct account *account)
     bundle->lent = true;
     bundle->account = account;
     account_add(account, bundle->size);
-    atomic_fetch_add(&bundle->pool->references, 1);
+    bundle_pool_ref(bundle->pool);
     return true;
 }
 
