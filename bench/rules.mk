@@ -33,7 +33,7 @@ bench-quick: all $(BENCHES) ## Busbar and ZeroMQ's proxy alone: a minute
 	@BUSBAR_BUILD=$(abspath $(BUILD)) bench/run.sh quick
 
 # The regression guard: programs that each run some paths through the code, for callgrind to count.
-GUARDS := $(patsubst %,$(BUILD)/bench/guard/%,codec router client worker)
+GUARDS := $(patsubst %,$(BUILD)/bench/guard/%,codec router broker client worker)
 
 $(GUARDS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,bench/guard/main.c) \
 		$$(call room_archives,$$(call rooms_of,$$*.c))

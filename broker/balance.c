@@ -2,13 +2,10 @@
 #include "broker/balance.h"
 
 #include "base/cleanup.h"
-#include "broker/peer.h"
 
 static bool may_take(const struct provider *provider, const struct pick *pick)
 {
-    const struct export *export = provider->export;
-    return export->worker != pick->except && !export->draining &&
-           peer_has_credit(export->worker, pick->now);
+    return provider_may_take(provider, pick->except, pick->now);
 }
 
 /* The one that was picked last, as long as it is given a row of calls: see peer_answered(). */

@@ -5,8 +5,10 @@
 #ifndef BROKER_BALANCE_H
 #define BROKER_BALANCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/peer.h"
 #include "broker/registry.h"
 
 struct pick {
@@ -15,6 +17,13 @@ struct pick {
     struct bytes key;          /* of a sticky call; empty for none */
     uint64_t *random;          /* state of a generator, not 0 */
 };
+
+static inline bool provider_may_take(const struct provider *provider, const struct peer *except,
+                                     uint64_t now)
+{
+    const struct export *export = provider->export;
+    return export->worker != except && !export->draining && peer_has_credit(export->worker, now);
+}
 
 /* NULL if none can take a call now. */
 const struct provider *balance_pick(struct method *method, const struct pick *pick);

@@ -77,6 +77,7 @@ static bool broker_init_state(struct broker *broker)
     broker->started = broker->now;
     broker->last_inspection = broker->now;
     broker->epoch = random_u64();
+    broker->full_mark = session_full_mark(settings);
     list_init(&broker->touched);
     list_init(&broker->blocked);
     list_init(&broker->doomed);
@@ -248,8 +249,7 @@ static void broker_inspect(struct broker *broker)
     }
 }
 
-/* One turn: time, input, the monitor, output. True if more input may be there. */
-static bool broker_turn(struct broker *broker)
+bool broker_turn(struct broker *broker)
 {
     broker->now = clock_ms();
     router_expire(&broker->router, broker->now);

@@ -35,8 +35,8 @@ static uint64_t generation_mask(uint64_t generation)
     return generation & ((UINT64_C(1) << GENERATION_BITS) - 1);
 }
 
-/* One more chunk of free slots. Chunks stay where they are, so that calls can be linked. */
-static bool call_table_grow(struct call_table *table)
+/* Chunks stay where they are, so that calls can be linked. */
+bool call_table_grow(struct call_table *table)
 {
     if (table->chunk_count == CALL_SLOTS_MAX / CHUNK_CALLS)
         return false;
@@ -60,17 +60,6 @@ static bool call_table_grow(struct call_table *table)
     return true;
 }
 
-struct call *call_table_take(struct call_table *table)
-{
-    if (table->free == NULL && !call_table_grow(table))
-        return NULL;
-    struct call *call = table->free;
-    table->free = call->next_free;
-    table->count++;
-    call->next_free = NULL;
-    return call;
-}
-
 void call_renew_id(struct call *call)
 {
     call->generation = generation_mask(call->generation + 1);
@@ -80,9 +69,12 @@ void call_table_put(struct call_table *table, struct call *call)
 {
     assert(call->state != CALL_FREE);
     assert(!wheel_timer_is_set(&call->timer));
-    free(call->tried);
-    call->tried = NULL;
-    kept_destroy(&call->kept);
+    if (call->tried != NULL) {
+        free(call->tried);
+        call->tried = NULL;
+    }
+    if (call->kept != NULL)
+        kept_destroy(&call->kept);
     if (call->is_oneway)
         free(call->caller);
     if (call->is_stream)
@@ -167,10 +159,4 @@ void kept_destroy(struct kept **kept)
     blob_unref(&(*kept)->attached);
     free(*kept);
     *kept = NULL;
-}
-
-size_t kept_size(const struct kept *kept)
-{
-    size_t attached = kept->attached == NULL ? 0 : kept->attached->size;
-    return sizeof *kept + kept->metadata_size + kept->body_size + attached;
 }

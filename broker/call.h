@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/blob.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/wheel.h"
 #include "protocol/metadata.h"
 #include "protocol/packet.h"
 
-struct blob;
 struct export;
 struct lane;
 struct method;
@@ -74,17 +74,17 @@ struct call {
     struct wheel_timer timer; /* the next of its moments: router_time.c */
     uint64_t deadline;
     uint64_t dispatched_at; /* when its worker was given it */
+    uint64_t wait_until;    /* how long it waits for somebody to serve it; 0: not at all */
+    uint32_t wait; /* ms: so long anew, each time the last that served it goes; 0: not anew */
+    struct call *next_free;
+    struct metadata_attempt *tried; /* those that were lost; NULL if none was, or without memory */
 
-    uint64_t sequence;   /* order of arrival, for the backlog */
-    uint64_t queued_at;  /* when it began to wait in the backlog */
-    uint64_t wait_until; /* how long it waits for somebody to serve it; 0: not at all */
-    uint32_t wait;       /* ms: so long anew, each time the last that served it goes; 0: not anew */
-    uint64_t sign_at;    /* with `stall`: when its worker gave the last sign */
+    uint64_t sequence;     /* order of arrival, for the backlog */
+    uint64_t queued_at;    /* when it began to wait in the backlog */
+    uint64_t sign_at;      /* with `stall`: when its worker gave the last sign */
     struct map_node by_id; /* peer.by_id, if that is in use */
     struct caller *caller; /* of a oneway call; else undefined */
     uint32_t granted;      /* of a stream: in all, what its client granted after the CALL */
-    struct call *next_free;
-    struct metadata_attempt *tried; /* those that were lost; NULL if none was, or without memory */
 };
 
 struct call_table {
@@ -98,8 +98,20 @@ struct call_table {
 bool call_table_init(struct call_table *table);
 void call_table_fini(struct call_table *table);
 
+/* One more chunk of free slots. */
+bool call_table_grow(struct call_table *table);
+
 /* A slot in use, all members but slot, generation and timer cleared; NULL if none can be had. */
-struct call *call_table_take(struct call_table *table);
+static inline struct call *call_table_take(struct call_table *table)
+{
+    if (table->free == NULL && !call_table_grow(table))
+        return NULL;
+    struct call *call = table->free;
+    table->free = call->next_free;
+    table->count++;
+    call->next_free = NULL;
+    return call;
+}
 
 /* Frees the slot; its id is never seen again. */
 void call_table_put(struct call_table *table, struct call *call);
@@ -127,6 +139,11 @@ struct caller *caller_new(const struct peer *client);
 /* Copies what a request must be kept by; NULL when out of memory. */
 struct kept *kept_new(const struct packet *packet, struct blob *attached);
 void kept_destroy(struct kept **kept);
-size_t kept_size(const struct kept *kept);
+
+static inline size_t kept_size(const struct kept *kept)
+{
+    size_t attached = kept->attached == NULL ? 0 : kept->attached->size;
+    return sizeof *kept + kept->metadata_size + kept->body_size + attached;
+}
 
 #endif

@@ -76,6 +76,7 @@ struct broker {
     struct intake intake;
     struct bundle_pool *pool;
     struct outbox stray;      /* answers to a peer that has no session; flushed per message */
+    uint64_t full_mark;       /* bytes; a worker to which more is due is given no calls */
     struct list touched;      /* session.flush: something was put since the last flush */
     struct list blocked;      /* session.flush: libzmq's queue was full; tried again each turn */
     struct list broken;       /* session.broken: to be ended when the socket is empty */
@@ -88,6 +89,9 @@ struct broker {
 /* Tells the hook; the fields are formatted as by printf. */
 void broker_log(struct broker *broker, enum broker_log_level level, const char *event,
                 const char *fields, ...) __attribute__((format(printf, 4, 5)));
+
+/* One turn of the loop: time, input, the monitor, output. True if more input may be there. */
+bool broker_turn(struct broker *broker);
 
 /* The built-in service: answers a call to `bus`. */
 void builtin_call(struct broker *broker, struct session *session, const struct packet *packet);

@@ -34,7 +34,7 @@ static bool native_begin(struct broker *broker, struct session *session, const s
  * A call of the service as a whole, given to a worker that knows methods: the first frame of its body
  * names one. A name that is none is for the worker to refuse.
  */
-static bool native_put_named(struct session *session, struct packet packet)
+__attribute__((cold)) static bool native_put_named(struct session *session, struct packet packet)
 {
     CLEANUP(blob_unref) struct blob *attached = NULL;
     CLEANUP(blob_unref) struct blob *space = NULL;

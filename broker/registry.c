@@ -39,13 +39,6 @@ static uint64_t names_hash(const struct registry *registry, struct bytes service
     return siphash(&registry->key, names, service.size + method.size);
 }
 
-static bool method_is(const struct method *method, struct bytes service, struct bytes name)
-{
-    return method->service_size == service.size && method->method_size == name.size &&
-           memcmp(method->names, service.data, service.size) == 0 &&
-           (name.size == 0 || memcmp(method->names + service.size, name.data, name.size) == 0);
-}
-
 static struct method *method_find(const struct registry *registry, struct bytes service,
                                   struct bytes name)
 {
@@ -59,12 +52,9 @@ static struct method *method_find(const struct registry *registry, struct bytes 
     return NULL;
 }
 
-struct method *registry_find_method(struct registry *registry, struct bytes service,
-                                    struct bytes name)
+struct method *registry_look_up(struct registry *registry, struct bytes service, struct bytes name)
 {
-    struct method *method = registry->recent;
-    if (method == NULL || !method_is(method, service, name))
-        method = method_find(registry, service, name);
+    struct method *method = method_find(registry, service, name);
     if (method == NULL || method->provider_count == 0)
         return NULL;
     registry->recent = method;
@@ -160,11 +150,8 @@ static struct method *method_new(struct registry *registry, struct service *serv
     return method;
 }
 
-void method_unref(struct registry *registry, struct method *method)
+void method_end(struct registry *registry, struct method *method)
 {
-    assert(method->references > 0);
-    if (--method->references > 0)
-        return;
     struct service *service = method->service;
     assert(method->provider_count == 0);
     if (registry->recent == method)

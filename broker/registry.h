@@ -5,9 +5,11 @@
 #ifndef BROKER_REGISTRY_H
 #define BROKER_REGISTRY_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/list.h"
 #include "base/map.h"
@@ -93,9 +95,30 @@ struct registry {
 bool registry_init(struct registry *registry);
 void registry_fini(struct registry *registry);
 
-/* NULL if no worker offers the method (now). */
-struct method *registry_find_method(struct registry *registry, struct bytes service,
-                                    struct bytes method);
+/* Is it the method of these names? Such as stand in a row, as in a packet, are compared at once. */
+static inline bool method_is(const struct method *method, struct bytes service, struct bytes name)
+{
+    if (method->service_size != service.size || method->method_size != name.size)
+        return false;
+    if (service.data + service.size == name.data)
+        return memcmp(method->names, service.data, service.size + name.size) == 0;
+    return memcmp(method->names, service.data, service.size) == 0 &&
+           (name.size == 0 || memcmp(method->names + service.size, name.data, name.size) == 0);
+}
+
+/* By the hash of its names; NULL if no worker offers the method (now). */
+struct method *registry_look_up(struct registry *registry, struct bytes service,
+                                struct bytes method);
+
+/* The same, but first whether it is the one that was found last. */
+static inline struct method *registry_find_method(struct registry *registry, struct bytes service,
+                                                  struct bytes method)
+{
+    struct method *recent = registry->recent;
+    if (recent != NULL && recent->provider_count > 0 && method_is(recent, service, method))
+        return recent;
+    return registry_look_up(registry, service, method);
+}
 
 /* The method, made if need be, although nobody offers it: for a call that waits for it and refers to
  * it from now on. The names were checked. NULL when out of memory. */
@@ -128,7 +151,15 @@ static inline void method_ref(struct method *method)
     method->references++;
 }
 
-void method_unref(struct registry *registry, struct method *method);
+void method_end(struct registry *registry, struct method *method);
+
+/* The last reference takes the method with it, and a service of which nothing is left. */
+static inline void method_unref(struct registry *registry, struct method *method)
+{
+    assert(method->references > 0);
+    if (--method->references == 0)
+        method_end(registry, method);
+}
 
 /* The method whose providers take its calls: its own, or those that take whatever nobody offers. */
 static inline struct method *method_source(struct method *method)

@@ -182,16 +182,21 @@ static struct method *router_whole_method(struct router *router, const struct pa
     return registry_await_method(&router->registry, packet->service, packet->method);
 }
 
-/* The method if somebody serves it, or if the call waits for that; NULL after a refusal. */
-static struct method *router_method(struct router *router, const struct arriving *arriving,
-                                    uint64_t now)
+/* It was looked up and not used: one that was made for that goes again. */
+static void method_let_go(struct router *router, struct method *method)
+{
+    method_ref(method);
+    method_unref(&router->registry, method);
+}
+
+/* router_method() for a name under which nothing was found, or nothing that takes calls now. */
+__attribute__((cold)) static struct method *router_other_method(struct router *router,
+                                                                const struct arriving *arriving,
+                                                                struct method *method, uint64_t now)
 {
     const struct packet *packet = arriving->packet;
     struct bytes service = packet->service;
     struct bytes name = packet->method;
-    struct method *method = NULL;
-    if (name.size > 0 || arriving->client->calls_whole)
-        method = registry_find_method(&router->registry, service, name);
     if (method == NULL)
         method = router_whole_method(router, packet);
     if (method != NULL && method_is_open(method))
@@ -201,8 +206,7 @@ static struct method *router_method(struct router *router, const struct arriving
                "all workers that offer '%.*s%s%.*s' are drained", (int)service.size,
                (const char *)service.data, name.size == 0 ? "" : ".", (int)name.size,
                (const char *)name.data);
-        method_ref(method); /* one that was made just now goes again */
-        method_unref(&router->registry, method);
+        method_let_go(router, method);
         return NULL;
     }
     if (!may_be_awaited(router, arriving, now)) {
@@ -215,6 +219,19 @@ static struct method *router_method(struct router *router, const struct arriving
         object(router, arriving, BUSBAR_BUSY, &router->counters->outcome_busy,
                "too many calls wait for services that nobody serves");
     return method;
+}
+
+/* The method if somebody serves it, or if the call waits for that; NULL after a refusal. */
+static struct method *router_method(struct router *router, const struct arriving *arriving,
+                                    uint64_t now)
+{
+    const struct packet *packet = arriving->packet;
+    struct method *method = NULL;
+    if (packet->method.size > 0 || arriving->client->calls_whole)
+        method = registry_find_method(&router->registry, packet->service, packet->method);
+    if (method != NULL && method_is_open(method))
+        return method;
+    return router_other_method(router, arriving, method, now);
 }
 
 static struct call *call_new(struct router *router, const struct arriving *arriving,
@@ -264,8 +281,21 @@ static void acknowledge(struct router *router, const struct arriving *arriving)
     router_send(router, arriving->client, &packet, NULL);
 }
 
+/* The call was not even begun. */
+__attribute__((cold)) static void object_unplaced(struct router *router,
+                                                  const struct arriving *arriving)
+{
+    if (arriving->packet->timeout == 0)
+        object(router, arriving, BUSBAR_EXPIRED, &router->counters->outcome_expired,
+               "the deadline had passed when the call reached the broker");
+    else
+        object(router, arriving, BUSBAR_BUSY, &router->counters->outcome_busy,
+               "the in-flight table is full");
+}
+
 /* No room: the call goes as if it had never been, and its client is told. */
-static void turn_away(struct router *router, const struct arriving *arriving, struct call *call)
+__attribute__((cold)) static void turn_away(struct router *router, const struct arriving *arriving,
+                                            struct call *call)
 {
     char text[512];
     struct outcome outcome = {.status = BUSBAR_BUSY,
@@ -288,17 +318,13 @@ void router_call(struct router *router, struct peer *client, const struct packet
     struct method *method = router_method(router, &arriving, now);
     if (method == NULL)
         return;
-    method_ref(method); /* one that nobody serves has no other reference yet */
     struct call *call = packet->timeout == 0 ? NULL : call_new(router, &arriving, method, now);
-    if (packet->timeout == 0)
-        object(router, &arriving, BUSBAR_EXPIRED, &router->counters->outcome_expired,
-               "the deadline had passed when the call reached the broker");
-    else if (call == NULL)
-        object(router, &arriving, BUSBAR_BUSY, &router->counters->outcome_busy,
-               "the in-flight table is full");
-    else if (!call_place(router, call, packet, attached, now))
+    if (call == NULL) {
+        object_unplaced(router, &arriving);
+        method_let_go(router, method);
+    } else if (!call_place(router, call, packet, attached, now)) {
         turn_away(router, &arriving, call);
-    else if (call->is_oneway)
+    } else if (call->is_oneway) {
         acknowledge(router, &arriving);
-    method_unref(&router->registry, method);
+    }
 }

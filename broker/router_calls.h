@@ -58,8 +58,12 @@ void router_serve_rest(struct router *router, struct service *service, const str
 /* router_end.c: the one place where an outcome is sent ------------------------------------------- */
 
 /* To a peer; what is for clients of oneway calls goes nowhere. */
-void router_send(struct router *router, struct peer *to, const struct packet *packet,
-                 struct blob *attached);
+static inline void router_send(struct router *router, struct peer *to, const struct packet *packet,
+                               struct blob *attached)
+{
+    if (to != &router->house)
+        router->sink.send(router->sink.context, to, packet, attached);
+}
 
 /* Counts the end of a call, whose client may have its outcome already. */
 void router_count(struct router *router, const struct call *call, uint64_t *counter);

@@ -14,13 +14,6 @@ enum {
     RETRY_AFTER_UNKNOWN_MS = 100,
 };
 
-void router_send(struct router *router, struct peer *to, const struct packet *packet,
-                 struct blob *attached)
-{
-    if (to != &router->house)
-        router->sink.send(router->sink.context, to, packet, attached);
-}
-
 void router_count(struct router *router, const struct call *call, uint64_t *counter)
 {
     if (!call->is_oneway)

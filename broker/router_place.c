@@ -101,12 +101,20 @@ static bool is_named_by_rule(const struct call *call)
     return rule != NULL && rule->method != NULL && rule->method[0] != '\0';
 }
 
-/* Gives the call to the worker; `packet` holds metadata and body. */
-static void call_dispatch(struct router *router, struct call *call, const struct provider *provider,
-                          struct packet packet, struct blob *attached)
+static void send_with_caller(struct router *router, const struct call *call, struct packet *packet,
+                             struct blob *attached)
 {
     uint8_t space[PACKET_METADATA_MAX];
     CLEANUP(blob_unref) struct blob *copy = NULL;
+    add_caller(call, packet, space, &copy);
+    router_send(router, call->worker, packet, copy != NULL ? copy : attached);
+}
+
+/* Gives the call to the worker; `request` holds metadata and body. */
+static void call_dispatch(struct router *router, struct call *call, const struct provider *provider,
+                          const struct packet *request, struct blob *attached)
+{
+    struct packet packet = *request;
     packet.command = PACKET_CALL;
     packet.id = call_id(call);
     packet.flags = (uint8_t)((call->idempotent ? PACKET_IDEMPOTENT : 0) |
@@ -121,10 +129,11 @@ static void call_dispatch(struct router *router, struct call *call, const struct
         else
             packet.flags |= PACKET_METHOD_FRAME;
     }
-    if (provider->export->registration.caller)
-        add_caller(call, &packet, space, &copy);
     router->counters->dispatched++;
-    router_send(router, provider->export->worker, &packet, copy != NULL ? copy : attached);
+    if (provider->export->registration.caller)
+        send_with_caller(router, call, &packet, attached);
+    else
+        router_send(router, call->worker, &packet, attached);
     if (call->is_stream && call->granted > 0) /* while it waited, or to another worker */
         call_tell_grant(router, call, call->granted);
 }
@@ -152,7 +161,7 @@ void call_dispatch_kept(struct router *router, struct call *call, const struct p
     struct packet packet = call_packet(call, now);
     struct blob *attached = call->kept->attached;
     call_begin(router, call, provider, now);
-    call_dispatch(router, call, provider, packet, attached);
+    call_dispatch(router, call, provider, &packet, attached);
     if (!call_is_kept(call, call->idempotent))
         call_release_kept(call);
 }
@@ -221,13 +230,24 @@ static struct bytes key_of(const struct call *call, struct bytes metadata)
     return key;
 }
 
+/* Who is given the call now; NULL for nobody. Of one there is nothing to choose. */
+static inline const struct provider *call_pick(struct router *router, const struct call *call,
+                                               struct bytes metadata, const struct peer *except,
+                                               uint64_t now)
+{
+    struct method *source = method_source(call->method);
+    if (source->provider_count == 1)
+        return provider_may_take(source->providers, except, now) ? source->providers : NULL;
+    return balance_pick(source, &(struct pick){.except = except,
+                                               .now = now,
+                                               .key = key_of(call, metadata),
+                                               .random = &router->random});
+}
+
 bool call_place(struct router *router, struct call *call, const struct packet *packet,
                 struct blob *attached, uint64_t now)
 {
-    const struct provider *provider = balance_pick(
-        method_source(call->method), &(struct pick){.now = now,
-                                                    .key = key_of(call, packet->metadata),
-                                                    .random = &router->random});
+    const struct provider *provider = call_pick(router, call, packet->metadata, NULL, now);
     if (provider == NULL)
         return backlog_has_room(router, call) && call_keep(call, packet, attached) &&
                call_enqueue(router, call, now);
@@ -235,7 +255,7 @@ bool call_place(struct router *router, struct call *call, const struct packet *p
         (!may_keep(router, call) || !call_keep(call, packet, attached)))
         return false;
     call_begin(router, call, provider, now);
-    call_dispatch(router, call, provider, *packet, attached);
+    call_dispatch(router, call, provider, packet, attached);
     return true;
 }
 
@@ -247,11 +267,7 @@ void call_place_again(struct router *router, struct call *call, const struct pee
         return;
     }
     struct bytes metadata = {.data = call->kept->data, .size = call->kept->metadata_size};
-    const struct provider *provider = balance_pick(method_source(call->method),
-                                                   &(struct pick){.except = except,
-                                                                  .now = now,
-                                                                  .key = key_of(call, metadata),
-                                                                  .random = &router->random});
+    const struct provider *provider = call_pick(router, call, metadata, except, now);
     if (provider != NULL) {
         call_dispatch_kept(router, call, provider, now);
         return;

@@ -225,9 +225,7 @@ void sessions_end_broken(struct broker *broker)
     }
 }
 
-/* From here on a worker is given no calls: half of what may be due, and room for a body beyond it. So
- * a backlog that meets a free worker does not cut it before it could have read a byte. */
-static uint64_t full_mark(const struct broker_settings *settings)
+uint64_t session_full_mark(const struct broker_settings *settings)
 {
     uint64_t half = settings->outbox_bytes / 2;
     uint64_t body = settings->outbox_bytes - settings->body_limit - BUNDLE_SIZE_MAX;
@@ -235,20 +233,30 @@ static uint64_t full_mark(const struct broker_settings *settings)
 }
 
 /* With half of what may be due to it, a peer is not sent what it can do without. */
-static void session_weigh(const struct broker *broker, struct session *session)
+__attribute__((cold)) static void session_weigh_full(const struct broker *broker,
+                                                     struct session *session, size_t due)
 {
-    const struct broker_settings *settings = &broker->settings;
-    size_t due = session->dialect->due(session);
-    bool full = due > full_mark(settings);
+    bool full = due > broker->full_mark;
     if (due < session->due || (full && !session->peer.full))
         session->taken_at = broker->now;
     session->due = due;
-    session->peer.congested = due > settings->outbox_bytes / 2;
+    session->peer.congested = due > broker->settings.outbox_bytes / 2;
     session->peer.full = full;
     session->was_full |= full;
 }
 
-static void session_cut(struct broker *broker, struct session *session, const char *reason)
+/* One that is not full is not congested either: that takes more. */
+static inline void session_weigh(const struct broker *broker, struct session *session)
+{
+    size_t due = session->dialect->due(session);
+    if (due > broker->full_mark || session->peer.full)
+        session_weigh_full(broker, session, due);
+    else
+        session->due = due;
+}
+
+__attribute__((cold)) static void session_cut(struct broker *broker, struct session *session,
+                                              const char *reason)
 {
     broker->counters.sessions_cut++;
     (void)intake_cut(&broker->intake, session->fd); /* or what libzmq holds for it would stay */

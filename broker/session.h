@@ -14,28 +14,39 @@
 #include "transport/outbox.h"
 
 struct broker;
+struct broker_settings;
 struct majordomo;
 struct message;
 
+/* What each message touches lies together, and the long id last. */
 struct session {
     struct peer peer; /* what the router knows of it */
-    struct routing_id id;
-    int fd; /* the connection's descriptor, to match the monitor's events; -1 for none */
-    uint64_t token;
-    uint64_t last_seen; /* ms */
     const struct dialect *dialect;
-    struct outbox outbox;        /* of the native dialect */
-    struct majordomo *majordomo; /* of all others */
-    size_t due;                  /* bytes due to it when that was last looked at */
-    uint64_t taken_at;           /* ms: when it last became less, or too much for further calls */
-    bool was_full;               /* it was passed over: to be served once it has taken enough */
-    struct map_node by_id;
+    const char *doom;     /* why it is to end; NULL while it is well */
+    uint64_t last_seen;   /* ms */
+    size_t due;           /* bytes due to it when that was last looked at */
+    struct list flush;    /* broker.touched or broker.blocked */
+    struct outbox outbox; /* of the native dialect */
+    int fd;        /* the connection's descriptor, to match the monitor's events; -1 for none */
+    bool was_full; /* it was passed over: to be served once it has taken enough */
+
+    struct majordomo *majordomo; /* of all other dialects */
+    uint64_t taken_at; /* ms: when `due` last became less, or too much for further calls */
+    uint64_t token;
     struct map_node by_token;
-    struct list flush;  /* broker.touched or broker.blocked */
     struct list doomed; /* broker.doomed */
     struct list broken; /* broker.broken */
-    const char *doom;   /* why it is to end; NULL while it is well */
+
+    struct map_node by_id;
+    struct routing_id id;
 };
+
+/*
+ * The bytes due to a worker from which on it is given no calls: half of what may be due, and room for
+ * a body beyond it. So a backlog that meets a free worker does not cut it before it could have read a
+ * byte.
+ */
+uint64_t session_full_mark(const struct broker_settings *settings);
 
 struct sessions {
     struct siphash_key key;

@@ -172,14 +172,24 @@ static inline bool bundle_is_done(const struct bundle_reader *reader)
  */
 enum packet_error bundle_read(struct bundle_reader *reader, struct packet *packet);
 
+/* Bytes of a packet without padding; an attached body is not counted. */
+static inline size_t packet_length(const struct packet *packet)
+{
+    size_t length = PACKET_HEADER_SIZE + packet->service.size + packet->method.size +
+                    packet->metadata.size;
+    return packet->flags & PACKET_ATTACHED ? length : length + packet->body.size;
+}
+
+/* Of any length that a packet can claim: it does not wrap around. */
+static inline uint64_t packet_padded(uint64_t length)
+{
+    return (length + PACKET_ALIGNMENT - 1) & ~(uint64_t)(PACKET_ALIGNMENT - 1);
+}
+
 /* Bytes a packet takes in a bundle, padding included; an attached body is not counted. */
 static inline size_t packet_size(const struct packet *packet)
 {
-    size_t size = PACKET_HEADER_SIZE + packet->service.size + packet->method.size +
-                  packet->metadata.size;
-    if (!(packet->flags & PACKET_ATTACHED))
-        size += packet->body.size;
-    return (size + PACKET_ALIGNMENT - 1) & ~(size_t)(PACKET_ALIGNMENT - 1);
+    return packet_padded(packet_length(packet));
 }
 
 void bundle_write_header(uint8_t *to);

@@ -1,117 +1,20 @@
-/* Bundles: filled, sealed into messages, sent, and given back by libzmq. */
+/* Bundles are filled, sealed into messages, sent, and given back by libzmq. */
 #include "transport/outbox.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
 #include "base/cleanup.h"
 #include "transport/account.h"
+#include "transport/bundle.h"
 #include "transport/frame.h"
 
 enum {
     /* Up to here a bundle is copied into a message of its own size: cheaper than lending out a
      * whole buffer, and the buffer stays warm for the next bundle. */
     BUNDLE_COPY_MAX = 8 * 1024,
-    POOL_IDLE_MAX = 16, /* buffers kept for reuse */
 };
-
-/* Open while packets are added, then sealed: turned into the messages that are sent. */
-struct bundle {
-    struct bundle *next;
-    struct bundle_pool *pool;
-    struct account *account; /* set while the bytes are lent to libzmq */
-    struct blob *attached;
-    size_t size;
-    size_t packets;
-    bool sealed;
-    bool lent; /* `frame` shows `data`: closing it, sent or not, frees the bundle */
-    zmq_msg_t frame;
-    zmq_msg_t body; /* if there is an attached one */
-    uint8_t data[BUNDLE_SIZE_MAX];
-};
-
-/* Buffers come back from libzmq's I/O thread, hence the lock. */
-struct bundle_pool {
-    pthread_mutex_t lock;
-    atomic_size_t references; /* the owner, and every bundle that libzmq holds */
-    struct bundle *idle;
-    size_t idle_count;
-};
-
-struct bundle_pool *bundle_pool_new(void)
-{
-    struct bundle_pool *pool = calloc(1, sizeof *pool);
-    if (pool == NULL)
-        return NULL;
-    pthread_mutex_init(&pool->lock, NULL);
-    pool->references = 1;
-    return pool;
-}
-
-static void pool_unref(struct bundle_pool *pool)
-{
-    if (atomic_fetch_sub(&pool->references, 1) != 1)
-        return;
-    while (pool->idle != NULL) {
-        struct bundle *next = pool->idle->next;
-        free(pool->idle);
-        pool->idle = next;
-    }
-    pthread_mutex_destroy(&pool->lock);
-    free(pool);
-}
-
-void bundle_pool_destroy(struct bundle_pool **pool)
-{
-    if (*pool != NULL)
-        pool_unref(*pool);
-    *pool = NULL;
-}
-
-static struct bundle *bundle_new(struct bundle_pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    struct bundle *bundle = pool->idle;
-    if (bundle != NULL) {
-        pool->idle = bundle->next;
-        pool->idle_count--;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (bundle == NULL)
-        bundle = malloc(sizeof *bundle);
-    if (bundle == NULL)
-        return NULL;
-    bundle->next = NULL;
-    bundle->pool = pool;
-    bundle->account = NULL;
-    bundle->attached = NULL;
-    bundle->size = BUNDLE_HEADER_SIZE;
-    bundle->packets = 0;
-    bundle->sealed = false;
-    bundle->lent = false;
-    bundle_write_header(bundle->data);
-    return bundle;
-}
-
-/* Puts the buffer back; its messages are gone. */
-static void bundle_recycle(struct bundle *bundle)
-{
-    struct bundle_pool *pool = bundle->pool;
-    blob_unref(&bundle->attached);
-    pthread_mutex_lock(&pool->lock);
-    bool keep = pool->idle_count < POOL_IDLE_MAX;
-    if (keep) {
-        bundle->next = pool->idle;
-        pool->idle = bundle;
-        pool->idle_count++;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    if (!keep)
-        free(bundle);
-}
 
 /* Frees a bundle whose messages have not been sent. */
 static void bundle_drop(struct bundle *bundle)
@@ -162,21 +65,22 @@ void outbox_fini(struct outbox *outbox)
     *outbox = (struct outbox){0};
 }
 
-size_t outbox_bytes(const struct outbox *outbox)
-{
-    size_t held = outbox->account == NULL ? 0 : atomic_load(&outbox->account->bytes);
-    return outbox->waiting + held;
-}
-
+/* A bundle with room for `size` bytes more: the last, grown if need be, or a new one. */
 static struct bundle *outbox_bundle(struct outbox *outbox, size_t size, bool alone)
 {
     struct bundle *last = outbox->last;
     if (last != NULL && !alone && !last->sealed && last->attached == NULL &&
         last->size + size <= BUNDLE_SIZE_MAX)
-        return last;
+        return bundle_reserve(last, size) ? last : NULL;
+    if (size > BUNDLE_SIZE_MAX - BUNDLE_HEADER_SIZE)
+        return NULL;
     struct bundle *bundle = bundle_new(outbox->pool);
     if (bundle == NULL)
         return NULL;
+    if (!bundle_reserve(bundle, size)) {
+        bundle_recycle(bundle);
+        return NULL;
+    }
     if (last == NULL)
         outbox->first = bundle;
     else
@@ -186,23 +90,43 @@ static struct bundle *outbox_bundle(struct outbox *outbox, size_t size, bool alo
     return bundle;
 }
 
-bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob *attached)
+/* There is room for it. */
+static inline void bundle_add(struct outbox *outbox, struct bundle *bundle,
+                              const struct packet *packet, size_t size)
 {
-    size_t size = packet_size(packet);
-    if (size > BUNDLE_SIZE_MAX - BUNDLE_HEADER_SIZE)
-        return false;
-    struct bundle *bundle = outbox_bundle(outbox, size, attached != NULL);
-    if (bundle == NULL)
-        return false;
-    packet_write(bundle->data + bundle->size, packet);
+    uint8_t *to = bundle->data + bundle->size;
     bundle->size += size;
+    bundle->room -= size;
     bundle->packets++;
     outbox->put++;
     outbox->waiting += size;
+    packet_write(to, packet);
+}
+
+/* Apart, so that what most packets of a bundle need stays short. */
+__attribute__((noinline)) static bool outbox_put_beyond(struct outbox *outbox,
+                                                        const struct packet *packet, size_t size,
+                                                        struct blob *attached)
+{
+    struct bundle *bundle = outbox_bundle(outbox, size, attached != NULL);
+    if (bundle == NULL)
+        return false;
+    bundle_add(outbox, bundle, packet, size);
     if (attached != NULL) {
         bundle->attached = blob_ref(attached);
+        bundle->room = 0;
         outbox->waiting += attached->size;
     }
+    return true;
+}
+
+bool outbox_put(struct outbox *outbox, const struct packet *packet, struct blob *attached)
+{
+    size_t size = packet_size(packet);
+    struct bundle *last = outbox->last;
+    if (last == NULL || size > last->room || attached != NULL)
+        return outbox_put_beyond(outbox, packet, size, attached);
+    bundle_add(outbox, last, packet, size);
     return true;
 }
 
@@ -221,7 +145,7 @@ static void bundle_release(void *data, void *hint)
     (void)data;
     account_drop(account, bundle->size);
     bundle_recycle(bundle);
-    pool_unref(pool);
+    bundle_pool_unref(pool);
 }
 
 static bool seal_body(struct bundle *bundle, struct account *account)
@@ -232,6 +156,12 @@ static bool seal_body(struct bundle *bundle, struct account *account)
         (struct bytes){.data = bundle->attached->data, .size = bundle->attached->size});
     return held != NULL && frame_of_blob(&bundle->body, held);
 }
+
+/* A lent frame has no body behind it: what stands beside an attached body is always copied. */
+_Static_assert(BUNDLE_HEADER_SIZE + PACKET_HEADER_SIZE + 2 * UINT8_MAX + PACKET_METADATA_MAX +
+                       PACKET_ALIGNMENT <=
+                   BUNDLE_COPY_MAX,
+               "a packet whose body is attached may be lent");
 
 static bool seal_frame(struct bundle *bundle, struct account *account)
 {
@@ -246,7 +176,7 @@ static bool seal_frame(struct bundle *bundle, struct account *account)
     bundle->lent = true;
     bundle->account = account;
     account_add(account, bundle->size);
-    atomic_fetch_add(&bundle->pool->references, 1);
+    bundle_pool_ref(bundle->pool);
     return true;
 }
 
@@ -268,6 +198,7 @@ static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
         return false;
     }
     bundle->sealed = true;
+    bundle->room = 0;
     outbox->waiting -= bundle_waiting(bundle);
     return true;
 }
@@ -276,39 +207,36 @@ static bool bundle_seal(struct outbox *outbox, struct bundle *bundle)
  * cannot see the order that libzmq's own queues give: the release counts on the same counter. */
 static void bundle_hand_over(struct bundle *bundle)
 {
-    if (bundle->lent)
-        atomic_fetch_add(&bundle->account->references, 0);
+    atomic_fetch_add(&bundle->account->references, 0);
 }
 
 /* A ROUTER refuses on the routing id, a DEALER on the first frame; all else then goes through. */
 static enum outbox_result bundle_send(struct bundle *bundle, void *socket,
                                       const struct routing_id *peer)
 {
-    struct blob *attached = bundle->attached;
     bool lent = bundle->lent;
-    zmq_msg_t frame; /* not the bundle's own: libzmq clears it after its I/O thread may have freed
-                        a lent bundle */
-    zmq_msg_t body;
+    bool has_body = bundle->attached != NULL;
+    zmq_msg_t moved;
+    zmq_msg_t *frame = &bundle->frame;
     if (peer != NULL && !routing_id_send(peer, socket))
         return errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
-    zmq_msg_init(&frame);
-    zmq_msg_move(&frame, &bundle->frame);
-    if (attached != NULL) { /* out of the bundle, which a lent frame takes with it */
-        zmq_msg_init(&body);
-        zmq_msg_move(&body, &bundle->body);
+    if (lent) { /* libzmq clears the frame after its I/O thread may have freed the bundle */
+        zmq_msg_init(&moved);
+        zmq_msg_move(&moved, &bundle->frame);
+        frame = &moved;
+        bundle_hand_over(bundle);
     }
-    bundle_hand_over(bundle);
-    if (!frame_send(&frame, socket, attached != NULL ? ZMQ_SNDMORE : 0)) {
+    if (!frame_send(frame, socket, has_body ? ZMQ_SNDMORE : 0)) {
         enum outbox_result result = errno == EAGAIN ? OUTBOX_BLOCKED : OUTBOX_GONE;
-        zmq_msg_move(&bundle->frame, &frame);
-        if (attached != NULL)
-            zmq_msg_move(&bundle->body, &body);
+        if (lent)
+            zmq_msg_move(&bundle->frame, &moved);
         return result;
     }
-    if (attached != NULL && !frame_send(&body, socket, 0))
-        zmq_msg_close(&body);
-    if (!lent)
-        bundle_recycle(bundle);
+    if (lent)
+        return OUTBOX_SENT;
+    if (has_body && !frame_send(&bundle->body, socket, 0))
+        zmq_msg_close(&bundle->body);
+    bundle_recycle(bundle);
     return OUTBOX_SENT;
 }
 

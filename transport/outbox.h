@@ -7,6 +7,7 @@
 
 #include "base/blob.h"
 #include "protocol/packet.h"
+#include "transport/account.h"
 #include "transport/frame.h"
 
 #include <stdbool.h>
@@ -21,7 +22,6 @@ enum outbox_result {
 
 struct bundle;
 struct bundle_pool;
-struct account;
 
 struct outbox {
     struct bundle_pool *pool;
@@ -48,7 +48,11 @@ static inline bool outbox_is_empty(const struct outbox *outbox)
 }
 
 /* Bytes that wait here or are held by libzmq for this peer. */
-size_t outbox_bytes(const struct outbox *outbox);
+static inline size_t outbox_bytes(const struct outbox *outbox)
+{
+    size_t held = outbox->account == NULL ? 0 : atomic_load(&outbox->account->bytes);
+    return outbox->waiting + held;
+}
 
 /*
  * Adds a packet; its bytes are copied unless `attached` is not NULL: then the packet must have

@@ -30,6 +30,7 @@ struct path {
     uint8_t flags; /* of the CALL */
     bool whole;    /* worker and client know no methods */
     uint32_t credit;
+    unsigned clients;
 };
 
 /* Of the program; the last one has no name. */

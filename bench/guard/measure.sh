@@ -26,7 +26,7 @@ instructions() {
     awk -v program="${1##*/}" -f bench/guard/count.awk "$scratch/profile"
 }
 
-for program in codec router client worker; do
+for program in codec router broker client worker; do
     "$programs/$program" >"$scratch/paths"
     while read -r path calls; do
         first=$(instructions "$programs/$program" "$path" $((short / calls)))

@@ -115,6 +115,40 @@ static void packets_share_a_bundle(void **state)
     assert_int_equal(receive(fixture, &id, &attached), 0);
 }
 
+/* A small bundle holds its packets in itself; where it no longer can, they move. */
+static void a_bundle_of_any_size_holds_what_was_put(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t attached;
+    connect_sockets(fixture, 0);
+    for (size_t size = 0; size < 2400; size++) {
+        uint64_t id = 0;
+        put(fixture, 0, 16);
+        put(fixture, 1, size);
+        put(fixture, 2, 16);
+        assert_int_equal(outbox_flush(&fixture->outbox, fixture->sender, NULL), OUTBOX_SENT);
+        assert_int_equal(fixture->outbox.waiting, 0);
+        assert_int_equal(receive(fixture, &id, &attached), 3);
+    }
+}
+
+/* More than the pool keeps, twice. */
+static void many_outboxes_share_a_pool(void **state)
+{
+    static struct outbox outboxes[1000];
+    struct fixture *fixture = *state;
+    const struct packet packet = {.command = PACKET_CANCEL};
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t i = 0; i < 1000; i++) {
+            outbox_init(&outboxes[i], fixture->pool);
+            for (size_t j = 0; j < i % 100; j++)
+                assert_true(outbox_put(&outboxes[i], &packet, NULL));
+        }
+        for (size_t i = 0; i < 1000; i++)
+            outbox_fini(&outboxes[i]);
+    }
+}
+
 static void a_full_bundle_is_followed_by_another(void **state)
 {
     struct fixture *fixture = *state;
@@ -244,6 +278,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(packets_share_a_bundle),
+        TEST(a_bundle_of_any_size_holds_what_was_put),
+        TEST(many_outboxes_share_a_pool),
         TEST(a_full_bundle_is_followed_by_another),
         TEST(an_attached_body_travels_alone_and_in_order),
         TEST(without_a_connection_everything_waits),

@@ -80,6 +80,15 @@ static const struct packet CALL = {
     .body = {(const uint8_t *)"Hello", 5},
 };
 
+static struct packet first_packet(struct bytes frame)
+{
+    struct bundle_reader reader;
+    struct packet packet;
+    assert_int_equal(bundle_open(&reader, frame, NULL), PACKET_ERROR_NONE);
+    assert_int_equal(bundle_read(&reader, &packet), PACKET_ERROR_NONE);
+    return packet;
+}
+
 static struct packet random_packet(uint64_t *seed, const uint8_t *noise)
 {
     uint64_t bits = next_random(seed);
@@ -121,6 +130,32 @@ static void random_packets_are_read_as_they_were_written(void **state)
             assert_packet_equal(&read, &packets[i]);
         }
         assert_true(bundle_is_done(&reader));
+    }
+}
+
+/* From places of their own, of exactly their size; and from a frame, where they stand in a row. */
+static void names_of_each_length_are_written_and_passed_on(void **state)
+{
+    (void)state;
+    uint8_t noise[64];
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)(i + 1);
+    for (size_t i = 0; i < 20 * 20; i++) {
+        CLEANUP(cleanup_free) uint8_t *service = malloc(i % 20 + 1);
+        CLEANUP(cleanup_free) uint8_t *method = malloc(i / 20 + 1);
+        assert_true(service != NULL && method != NULL);
+        memcpy(service, noise, i % 20);
+        memcpy(method, noise + 20, i / 20);
+        struct packet packet = CALL;
+        packet.service = run_of(service, i % 20);
+        packet.method = run_of(method, i / 20);
+        CLEANUP(frame_free) struct bytes frame = frame_of(&packet, 1);
+        struct packet read = first_packet(frame);
+        assert_packet_equal(&read, &packet);
+        read.id = packet.id = 43;
+        CLEANUP(frame_free) struct bytes passed_on = frame_of(&read, 1);
+        struct packet again = first_packet(passed_on);
+        assert_packet_equal(&again, &packet);
     }
 }
 
@@ -306,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_packets_are_read_as_they_were_written),
+        cmocka_unit_test(names_of_each_length_are_written_and_passed_on),
         cmocka_unit_test(the_runs_of_a_packet_point_into_its_frame),
         cmocka_unit_test(a_bundle_cut_anywhere_gives_only_whole_packets),
         cmocka_unit_test(exactly_the_known_critical_flags_are_accepted),
