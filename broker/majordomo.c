@@ -8,10 +8,6 @@
 #include "base/cleanup.h"
 #include "transport/frame.h"
 
-enum {
-    IDLE_MS = 30000, /* after which a client without requests has no session any more */
-};
-
 /* Frames -------------------------------------------------------------------------------------- */
 
 bool mdp_take(struct mdp_arrival *arrival, struct bytes *frame)
@@ -209,7 +205,7 @@ void majordomo_inspect(struct broker *broker, struct session *session)
     struct majordomo *majordomo = session->majordomo;
     if (!peer_is_worker(&session->peer)) {
         if (session->peer.call_count == 0 && mailbox_is_empty(&majordomo->mailbox) &&
-            broker->now - session->last_seen > IDLE_MS)
+            broker->now - session->last_seen > broker->settings.majordomo.idle)
             session_doom(broker, session, "a client that has not asked for anything lately");
         return;
     }

@@ -37,6 +37,7 @@ struct majordomo_settings {
     uint32_t busy;                   /* ms that a worker with a request may be silent; 10 min */
     uint32_t wait;                   /* ms that a request waits for what nobody serves; 30 s */
     uint32_t timeout;                /* ms from a request to its reply; 30 min */
+    uint32_t idle;                   /* ms that a client without requests is known; 30 s */
     bool errors;                     /* answer requests that fail */
     struct majordomo_compat *compat; /* dialects taken besides the two versions */
     size_t compat_count;

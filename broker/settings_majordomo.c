@@ -90,6 +90,16 @@ static const struct settings_key keys[] = {
         .help = "How long a request may take from its arrival to its reply. 10ms to 24h.",
     },
     {
+        .key = "idle",
+        .type = SETTINGS_DURATION,
+        .offset = AT(idle, uint32_t),
+        .standard = "30s",
+        .min = 10,
+        .max = DAY_MS,
+        .help = "After which a client that waits for nothing has no session any more. 10ms to\n"
+                "24h. Its next request begins another.",
+    },
+    {
         .key = "errors",
         .type = SETTINGS_BOOL,
         .offset = AT(errors, bool),

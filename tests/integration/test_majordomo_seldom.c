@@ -160,10 +160,10 @@ static void a_newcomer_is_served_under_the_descriptor_of_a_client_that_is_gone(v
 /* Nothing is dropped of what it has not read, however long it takes. */
 static void replies_wait_for_a_client_that_reads_slowly(void **state)
 {
-    enum { REQUESTS = 300, IDLE_MS = 33000 };
+    enum { REQUESTS = 300, IDLE_MS = 500, PAUSE_MS = 6 * IDLE_MS };
     static const char *const request[] = {"", "MDPC01", "large", "x"};
     struct kit *kit = *state;
-    start_broker(kit, "{}\n");
+    start_broker(kit, "majordomo: {idle: 500ms}\n");
     struct mdp_peer *worker = mdp_worker(kit, MDP_01, "large");
     int fd = stranger_connect(kit);
     stranger_shake_hands(fd);
@@ -177,7 +177,7 @@ static void replies_wait_for_a_client_that_reads_slowly(void **state)
     size_t total = 0;
     char data[65536];
     ssize_t size;
-    uint64_t until = kit_now_ms() + IDLE_MS;
+    uint64_t until = kit_now_ms() + PAUSE_MS;
     while (kit_now_ms() < until) {
         mdp_say(worker, MDP_HEARTBEAT, "");
         kit_sleep_ms(500);

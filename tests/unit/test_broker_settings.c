@@ -168,13 +168,14 @@ static void what_holds_for_majordomo_peers_is_read(void **state)
     CLEANUP(broker_settings_fini) struct broker_settings settings;
     load_good(&settings, (struct broker_settings_input){0},
               "majordomo:\n  heartbeat: {interval: 1s, liveness: 4}\n  busy: 2m\n  wait: 3s\n"
-              "  timeout: 4s\n  errors: true\n  compat: [d4, {dialect: d1}]\n");
+              "  timeout: 4s\n  idle: 5s\n  errors: true\n  compat: [d4, {dialect: d1}]\n");
     const struct majordomo_settings *majordomo = &settings.majordomo;
     assert_int_equal(majordomo->heartbeat_interval, 1000);
     assert_int_equal(majordomo->heartbeat_liveness, 4);
     assert_int_equal(majordomo->busy, 120000);
     assert_int_equal(majordomo->wait, 3000);
     assert_int_equal(majordomo->timeout, 4000);
+    assert_int_equal(majordomo->idle, 5000);
     assert_true(majordomo->errors);
     assert_int_equal(majordomo->compat_count, 2);
     assert_int_equal(majordomo->compat[0].dialect, MAJORDOMO_D4);
