@@ -325,6 +325,8 @@ void mdp_worker_receive(struct mdp_arrival *arrival)
     } else if (command != MDP_DISCONNECT) {
         if (command == MDP_COMMANDS)
             mdp_refuse(arrival, "a command that is none");
+        else if (command != MDP_REQUEST)
+            sessions_settle(arrival->broker); /* the broker's last run knew it */
         say_disconnect(arrival, command);
     }
 }

@@ -62,17 +62,6 @@ static void answer_registry(const struct arrival *arrival, enum packet_command d
     answer(arrival, &packet);
 }
 
-/* Somebody knew another run of a broker: its workers may be on their way here. */
-static void broker_settle(struct broker *broker)
-{
-    uint64_t until = broker->started + broker->settings.settle;
-    if (broker->now >= until || broker->router.settle_until == until)
-        return;
-    broker_log(broker, BROKER_LOG_INFO, "broker_settling", "ms=%llu",
-               (unsigned long long)(until - broker->now));
-    router_settle(&broker->router, until);
-}
-
 static void on_hello(struct arrival *arrival)
 {
     struct broker *broker = arrival->broker;
@@ -92,7 +81,7 @@ static void on_hello(struct arrival *arrival)
     if (arrival->session == NULL && full)
         answer_error(arrival, arrival->packet.id, BUSBAR_BUSY, "the broker has too many peers");
     else if (hello.last_epoch != 0 && hello.last_epoch != broker->epoch)
-        broker_settle(broker);
+        sessions_settle(broker);
 }
 
 static void on_bye(struct arrival *arrival)

@@ -225,6 +225,16 @@ void sessions_end_broken(struct broker *broker)
     }
 }
 
+void sessions_settle(struct broker *broker)
+{
+    uint64_t until = broker->started + broker->settings.settle;
+    if (broker->now >= until || broker->router.settle_until == until)
+        return;
+    broker_log(broker, BROKER_LOG_INFO, "broker_settling", "ms=%llu",
+               (unsigned long long)(until - broker->now));
+    router_settle(&broker->router, until);
+}
+
 uint64_t session_full_mark(const struct broker_settings *settings)
 {
     uint64_t half = settings->outbox_bytes / 2;

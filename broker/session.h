@@ -84,6 +84,10 @@ void sessions_reap(struct broker *broker);
 void session_break(struct broker *broker, struct session *session);
 void sessions_end_broken(struct broker *broker);
 
+/* A peer knew another run of the broker, whose workers may be on their way here: what nobody serves
+ * waits for them, for a while after the start. */
+void sessions_settle(struct broker *broker);
+
 /* Gives the peer what is due to it at once. */
 enum outbox_result session_push(struct broker *broker, struct session *session);
 

@@ -132,8 +132,8 @@ static const struct settings_key wait_keys[] = {
         .offset = AT(settle, uint32_t),
         .standard = "2s",
         .max = 3600 * 1000,
-        .help = "How long after a restart all calls do, since workers are on their way back. 0 to\n"
-                "1h.",
+        .help = "How long after its start all calls do, once a peer has told that it knew an\n"
+                "earlier run of the broker: workers are on their way back. 0 to 1h.",
     },
 };
 

@@ -118,6 +118,41 @@ static void a_worker_that_worked_through_the_restart_comes_back_too(void **state
     mdp_hear(client, MDP_REPLY, "after");
 }
 
+static void hear_no_service(struct mdp_peer *client)
+{
+    struct mdp_frames frames;
+    assert_true(mdp_receive(client, &frames, kit_time(MDP_WAIT_MS)));
+    assert_int_equal(frames.count, 4);
+    assert_memory_equal(frames.at[3].data, "404 NO_SERVICE", 14);
+}
+
+/* What only a registered worker says shows that there was an earlier run; a READY does not. */
+static void a_worker_of_the_run_before_makes_calls_wait_for_the_others(void **state)
+{
+    static const enum mdp_message messages[] = {MDP_HEARTBEAT, MDP_PARTIAL, MDP_FINAL};
+    struct kit *kit = *state;
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct kit_process *broker = start_broker(
+            kit, "majordomo: {wait: 0, errors: true}\nwait: {settle: 20s}\n");
+        struct mdp_peer *client = mdp_peer(kit, MDP_01, "work");
+        struct mdp_peer *worker = mdp_worker(kit, MDP_02, "other");
+        KIT_EVENTUALLY(kit_counter(kit, "registrations") == 1, 5000);
+        mdp_say(client, MDP_REQUEST, "too early");
+        hear_no_service(client);
+        struct mdp_peer *stranger = mdp_peer(kit, MDP_02, "work");
+        mdp_say(stranger, messages[i], messages[i] == MDP_HEARTBEAT ? "" : "done");
+        mdp_hear(stranger, MDP_DISCONNECT, "");
+        kit_wait_for_text(broker, " info broker_settling ms=", 5000);
+        mdp_say(client, MDP_REQUEST, "waits");
+        mdp_hear_nothing(client, 100);
+        mdp_say(stranger, MDP_READY, "");
+        mdp_echo(stranger);
+        mdp_hear(client, MDP_REPLY, "waits");
+        mdp_end(kit, &worker);
+        kill_now(broker);
+    }
+}
+
 /* It is given to three in all, who may be of any version. */
 static void a_request_that_loses_its_workers_is_given_up_after_three(void **state)
 {
@@ -298,6 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         KIT_TEST(every_request_of_workers_killed_while_busy_is_answered),
+        KIT_TEST(a_worker_of_the_run_before_makes_calls_wait_for_the_others),
         KIT_TEST(a_request_that_loses_its_workers_is_given_up_after_three),
         KIT_TEST(workers_come_back_to_a_broker_that_was_killed),
         KIT_TEST(a_worker_that_worked_through_the_restart_comes_back_too),
