@@ -93,7 +93,8 @@ static void check_bind(const struct broker_settings *settings, const char *endpo
     else if (endpoint_is_open(endpoint) && !settings->allow_plaintext)
         settings_node_complain(errors, node,
                                "other machines could connect to %s, and without encryption; bind "
-                               "a loopback address such as 127.0.0.1, or set allow_plaintext: true",
+                               "a loopback address such as 127.0.0.1, or say allow_plaintext: true "
+                               "in the file that --config names",
                                quoted);
 }
 

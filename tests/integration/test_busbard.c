@@ -40,7 +40,8 @@ static void wrong_options_are_refused_in_one_line(void **state)
         {{"--bind", ""}, "bind must be tcp://HOST:PORT, ipc://PATH or inproc://NAME, not \"\"\n"},
         {{"--bind", "tcp://*:7801"},
          "other machines could connect to \"tcp://*:7801\", and without encryption; bind a "
-         "loopback address such as 127.0.0.1, or set allow_plaintext: true\n"},
+         "loopback address such as 127.0.0.1, or say allow_plaintext: true in the file that "
+         "--config names\n"},
         {{"--log-level", "loud"},
          "the log level must be error, warning, info or debug, not \"loud\"\n"},
     };

@@ -267,7 +267,7 @@ static void a_wrong_command_line_is_refused(void **state)
         {"x", NULL, "", "bind must be tcp://HOST:PORT, ipc://PATH or inproc://NAME, not \"x\""},
         {"tcp://*:1", NULL, "",
          "other machines could connect to \"tcp://*:1\", and without encryption; bind a loopback "
-         "address such as 127.0.0.1, or set allow_plaintext: true"},
+         "address such as 127.0.0.1, or say allow_plaintext: true in the file that --config names"},
         {NULL, "loud", "", "the log level must be error, warning, info or debug, not \"loud\""},
         {"ipc://a", "loud", "attempts: 9",
          ":1:11: attempts must be a whole number from 1 to 3, not \"9\""},

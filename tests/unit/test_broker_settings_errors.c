@@ -21,8 +21,8 @@
 #define INTERVAL "a time like 500ms or 2s, from 10ms to 1h"
 #define PATTERN "the name of a service, or the beginning of some and a '*'"
 #define OPEN                                                                                       \
-    ", and without encryption; bind a loopback address such as 127.0.0.1, or set "                 \
-    "allow_plaintext: true"
+    ", and without encryption; bind a loopback address such as 127.0.0.1, or say "                 \
+    "allow_plaintext: true in the file that --config names"
 
 static const struct {
     const char *data;
