@@ -191,9 +191,10 @@ static struct busbar_value *bus_drain(struct question *question)
                  (int)question->name.size, (const char *)question->name.data);
         return NULL;
     }
-    broker_log(broker, BROKER_LOG_INFO, "service_drain", "service=%.*s worker=%lld drain=%d",
-               (int)question->name.size, (const char *)question->name.data, (long long)number,
-               busbar_value_as_bool(drain));
+    if (drained.changed) /* whoever waits for the end asks again and again */
+        broker_log(broker, BROKER_LOG_INFO, "service_drain", "service=%.*s worker=%lld drain=%d",
+                   (int)question->name.size, (const char *)question->name.data, (long long)number,
+                   busbar_value_as_bool(drain));
     question->status = BUSBAR_BUSY;
     record_init(&record);
     record_count(&record, "workers", drained.workers);

@@ -124,6 +124,7 @@ void router_settle(struct router *router, uint64_t until);
 struct router_drained {
     uint64_t workers; /* registrations concerned */
     uint64_t running; /* calls of the service that those workers still have */
+    bool changed;     /* one of them was not as is wished before */
 };
 
 /*

@@ -106,6 +106,7 @@ enum busbar_status router_drain(struct router *router, struct bytes name, uint64
         struct export *export = CONTAINER_OF(node, struct export, of_service);
         if (worker != 0 && export->worker->number != worker)
             continue;
+        ret->changed |= export->draining != drain;
         export_drain(export, drain);
         ret->workers++;
         ret->running += export_running(export);

@@ -103,7 +103,7 @@ static void the_command_waits_for_the_calls_that_run(void **state)
 {
     struct kit *kit = *state;
     struct kit_calls calls;
-    kit_broker(kit, NULL);
+    struct kit_process *broker = kit_broker(kit, NULL);
     struct kit_process *worker = start_worker(kit);
     kit_calls_init(&calls, kit, 1);
     kit_calls_start_body(&calls, "sleep", "1500");
@@ -117,6 +117,9 @@ static void the_command_waits_for_the_calls_that_run(void **state)
     drain = kit_run(kit, "busbar", "drain", "test", NULL);
     KIT_CODE(drain, 0);
     assert_string_equal(drain->out, "test: 1 worker drained, 0 running\n");
+    kit_wait_for_text(broker, "service_drain service=test worker=0 drain=1", WAIT_MS);
+    assert_null(
+        strstr(strstr(broker->err, "service_drain") + 1, "service_drain")); /* logged once */
     kit_calls_finish(&calls, 5000);
     assert_int_equal(calls.outcomes[0].status, BUSBAR_OK);
     kit_calls_fini(&calls);
