@@ -107,6 +107,8 @@ static int print_description(const struct busbar_value *description, const char 
         if (workers == 0)
             continue;
         print_title(service, registration, workers, count_draining(registrations, i));
+        if (*text_of(registration, "dialect") != '\0')
+            puts("  any method; the body is raw bytes (busbar call --body)");
         int code = print_methods(busbar_value_get(registration, "methods"));
         if (code != 0)
             return code;

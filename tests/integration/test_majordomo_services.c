@@ -275,7 +275,8 @@ static void the_commands_show_majordomo_workers_like_others(void **state)
         const char *row;
     } cases[] = {
         {"services", NULL, "coffee         2        0       1        2\n"},
-        {"describe", "coffee", "coffee  1 worker of MDP/0.1\n"},
+        {"describe", "coffee",
+         "coffee  1 worker of MDP/0.1\n  any method; the body is raw bytes (busbar call --body)\n"},
         {"describe", "coffee", "coffee  1 worker of MDP/0.2\n"},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
