@@ -145,7 +145,7 @@ static void broker_take(struct broker *broker)
         return;
     }
     message_account(broker, &broker->message);
-    broker->counters.malformed++;
+    message_malformed(broker, "none", "it begins with the frames of no dialect");
 }
 
 /*

@@ -104,6 +104,8 @@ bool socket_receive(struct broker *broker, struct message *message);
 int message_fd(const struct message *message);
 /* Notes that the peer was heard, and how much of what its connection sent has arrived. */
 void message_account(struct broker *broker, const struct message *message);
+/* Counts what was not understood, and logs it; the dialect's name and the reason are static texts. */
+void message_malformed(struct broker *broker, const char *dialect, const char *reason);
 void message_close(struct message *message);
 /* Takes in what the monitor has seen: sessions of broken connections end. */
 void socket_watch(struct broker *broker);

@@ -31,12 +31,7 @@ bool mdp_take_number(struct mdp_arrival *arrival, uint8_t *number)
 
 void mdp_refuse(struct mdp_arrival *arrival, const char *reason)
 {
-    const struct session *session = arrival->session;
-    arrival->broker->counters.malformed++;
-    broker_log(arrival->broker, BROKER_LOG_WARNING, "malformed_message",
-               "peer=%llu dialect=%s reason=\"%s\"",
-               session == NULL ? 0ULL : (unsigned long long)session->peer.number,
-               arrival->form->dialect.name, reason);
+    message_malformed(arrival->broker, arrival->form->dialect.name, reason);
 }
 
 /* A large frame leaves the message without being copied. */

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/quote.h"
 #include "broker/majordomo.h"
 
 enum {
     WISHES_SIZE = 2 * (METADATA_ENTRY_HEADER + 4),
     ANSWER_HEAD_MAX = 4, /* frames before the body */
+    FAILURE_QUOTED = 256 /* of a failure's text in the log */
 };
 
 static bool begins_with(struct bytes name, const char *prefix)
@@ -265,12 +267,18 @@ static bool answer_put(struct session *session, const struct packet *packet, str
 static bool error_put(struct broker *broker, struct session *session, const struct packet *packet)
 {
     enum busbar_status status = (enum busbar_status)packet->status;
+    const char *name = busbar_status_name(status);
+    struct bytes why = packet->encoding == PACKET_RAW ? packet->body : bytes_of_text("");
+    const struct mdp_request *request = request_of_id(packet->id);
     char text[640];
+    quote(text, FAILURE_QUOTED, (const char *)why.data, why.size);
+    broker_log(broker, BROKER_LOG_DEBUG, "request_failed",
+               "service=%.*s peer=%llu status=%s text=%s", (int)request->service_size,
+               request->service, (unsigned long long)session->peer.number, name, text);
     if (!broker->settings.majordomo.errors)
         return true;
-    snprintf(text, sizeof text, "%s %s %.*s", digits_of(status), busbar_status_name(status),
-             packet->encoding == PACKET_RAW ? (int)packet->body.size : 0,
-             (const char *)packet->body.data);
+    snprintf(text, sizeof text, "%s %s %.*s", digits_of(status), name, (int)why.size,
+             (const char *)why.data);
     struct packet reply = *packet;
     reply.encoding = PACKET_RAW;
     reply.body = bytes_of_text(text);

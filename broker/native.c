@@ -67,7 +67,7 @@ static void on_hello(struct arrival *arrival)
     struct broker *broker = arrival->broker;
     struct hello hello;
     if (!hello_read(arrival->packet.body, &hello)) {
-        broker->counters.malformed++;
+        message_malformed(broker, native_dialect.name, "HELLO is too short");
         answer_error(arrival, arrival->packet.id, BUSBAR_BAD_REQUEST, "HELLO is too short");
         return;
     }
@@ -243,10 +243,7 @@ static void packet_handle(struct arrival *arrival)
 static void message_refuse(const struct arrival *arrival, uint64_t id, enum packet_error error)
 {
     bool unsupported = error == PACKET_ERROR_VERSION || error == PACKET_ERROR_CRITICAL;
-    arrival->broker->counters.malformed++;
-    broker_log(arrival->broker, BROKER_LOG_WARNING, "malformed_message", "peer=%llu reason=\"%s\"",
-               arrival->session == NULL ? 0ULL : (unsigned long long)arrival->session->peer.number,
-               packet_error_text(error));
+    message_malformed(arrival->broker, native_dialect.name, packet_error_text(error));
     answer_error(arrival, id, unsupported ? BUSBAR_UNSUPPORTED : BUSBAR_BAD_REQUEST,
                  packet_error_text(error));
 }

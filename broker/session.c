@@ -160,15 +160,27 @@ struct session *session_open(struct broker *broker, const struct dialect *dialec
     return NULL;
 }
 
+/* A worker with the services it had, and how many calls; what never left was given back before. */
+static void log_end(struct broker *broker, const struct session *session, const char *reason)
+{
+    const struct peer *peer = &session->peer;
+    if (!peer_is_worker(peer))
+        broker_log(broker, BROKER_LOG_DEBUG, "session_ended", "peer=%llu reason=\"%s\"",
+                   (unsigned long long)peer->number, reason);
+    LIST_EACH(node, (struct list *)(uintptr_t)&peer->exports) {
+        const struct export *export = CONTAINER_OF(node, struct export, of_worker);
+        broker_log(broker, BROKER_LOG_INFO, "worker_left",
+                   "service=%s peer=%llu running=%u reason=\"%s\"", export->service->name,
+                   (unsigned long long)peer->number, peer->load, reason);
+    }
+}
+
 void session_end(struct broker *broker, struct session *session, const char *reason)
 {
-    bool worker = peer_is_worker(&session->peer);
     session->doom = reason; /* nothing more is put for it */
     session->peer.leaving = true;
     session->dialect->give_back(broker, session);
-    broker_log(broker, worker ? BROKER_LOG_INFO : BROKER_LOG_DEBUG,
-               worker ? "worker_left" : "session_ended", "peer=%llu reason=\"%s\"",
-               (unsigned long long)session->peer.number, reason);
+    log_end(broker, session, reason);
     router_peer_fini(&broker->router, &session->peer, broker->now);
     list_remove(&session->flush);
     list_remove(&session->doomed);

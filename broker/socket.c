@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/quote.h"
 #include "broker/core.h"
 #include "protocol/endpoint.h"
 
@@ -214,6 +215,27 @@ void message_account(struct broker *broker, const struct message *message)
                 message->bytes);
     if (session != NULL)
         session->last_seen = broker->now;
+}
+
+/* A peer can name an address of its own where libzmq knows none. */
+static const char *message_address(const struct message *message)
+{
+    const char *address = message->count == 0 ? NULL
+                                              : zmq_msg_gets(&message->frames[0], "Peer-Address");
+    return address != NULL ? address : "";
+}
+
+void message_malformed(struct broker *broker, const char *dialect, const char *reason)
+{
+    const struct message *message = &broker->message;
+    const char *address = message_address(message);
+    char from[80];
+    broker->counters.malformed++;
+    broker_log(broker, BROKER_LOG_WARNING, "malformed_message",
+               "peer=%llu from=%s frames=%zu bytes=%zu dialect=%s reason=\"%s\"",
+               message->session == NULL ? 0ULL : (unsigned long long)message->session->peer.number,
+               quote(from, sizeof from, address, strlen(address)), message->count, message->bytes,
+               dialect, reason);
 }
 
 void message_close(struct message *message)

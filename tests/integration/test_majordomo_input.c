@@ -160,6 +160,8 @@ static void try_rows(struct kit *kit, enum mdp_dialect dialect, const char *comp
     kit->doing = NULL;
     assert_true(tried > 40);
     assert_true(kit_is_running(broker));
+    kit_wait_for_text(broker, "warning malformed_message peer=", 5000);
+    KIT_CONTAINS(broker->err, " from=\"127.0.0.1\" frames=");
     KIT_CODE(kit_run(kit, "busbar", "services", NULL), 0);
 }
 

@@ -313,12 +313,14 @@ static void a_broker_that_stops_says_so_to_workers_after_the_requests_under_way(
 static void a_worker_that_says_disconnect_gets_no_more_and_loses_what_it_has(void **state)
 {
     struct kit *kit = *state;
-    start_broker(kit, "{}\n");
+    struct kit_process *broker = start_broker(kit, "{}\n");
     struct mdp_peer *first = mdp_worker(kit, MDP_01, "work");
     struct mdp_peer *client = mdp_peer(kit, MDP_01, "work");
     mdp_say(client, MDP_REQUEST, "one");
     mdp_hear(first, MDP_WORK, "one");
     mdp_say(first, MDP_DISCONNECT, "");
+    kit_wait_for_text(broker, "info worker_left service=work peer=", 5000);
+    KIT_CONTAINS(broker->err, " running=1 reason=\"it said DISCONNECT\"\n");
     struct mdp_peer *second = mdp_worker(kit, MDP_01, "work");
     mdp_hear(second, MDP_WORK, "one");
     mdp_say(second, MDP_FINAL, "one");

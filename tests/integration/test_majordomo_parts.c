@@ -268,6 +268,19 @@ static void failures_are_told_where_the_file_wants_it(void **state)
     }
 }
 
+/* Whoever looks for a request that nobody answered finds it here. */
+static void a_failure_that_nobody_is_told_is_in_the_log(void **state)
+{
+    struct kit *kit = *state;
+    struct kit_process *broker = start_broker(
+        kit, "majordomo: {wait: 0}\nwait: {settle: 0}\nlog: {level: debug}\n");
+    struct mdp_peer *client = mdp_peer(kit, MDP_01, "coffee");
+    mdp_say(client, MDP_REQUEST, "black");
+    kit_wait_for_text(broker, "debug request_failed service=coffee peer=", 5000);
+    KIT_CONTAINS(broker->err, " status=NO_SERVICE text=\"nobody exports the service 'coffee'\"\n");
+    mdp_hear_nothing(client, 50);
+}
+
 static void a_request_that_may_not_wait_fails_at_once(void **state)
 {
     struct kit *kit = *state;
@@ -334,6 +347,7 @@ int main(void)
         KIT_TEST(parts_that_wait_and_are_too_many_fail),
         KIT_TEST(a_worker_that_is_lost_after_a_part_has_lost_its_call),
         KIT_TEST(failures_are_told_where_the_file_wants_it),
+        KIT_TEST(a_failure_that_nobody_is_told_is_in_the_log),
         KIT_TEST(a_request_that_may_not_wait_fails_at_once),
         KIT_TEST(failures_of_native_workers_are_told_too),
         KIT_TEST(failures_are_silent_unless_the_file_says_otherwise),
