@@ -1,6 +1,6 @@
 #!/bin/bash
 # `make demo`: one client program, its object in the same process, beside a broker in the same process,
-# and with workers elsewhere; then one worker is killed while calls go on.
+# and with workers elsewhere; then one worker is killed while it has calls.
 # BUSBAR_BUILD: where the programs are. Exit code 0 only if every call was answered.
 set -u
 set -o pipefail
@@ -95,7 +95,9 @@ cmp -s "$scratch/local.out" "$scratch/together.out" &&
     cmp -s "$scratch/local.out" "$scratch/client.out" || die 'the three do not print the same'
 echo 'It printed the same all three times.'
 
-say "$calls calls of get_data, eight at once; worker $worker_a is killed meanwhile"
+say "$calls calls of get_data, eight at once; worker $worker_a hangs, so that it has some when it is killed"
+echo "kill -STOP $worker_a"
+kill -STOP "$worker_a"
 "$build/examples/api/caller" "$calls" ServiceName >"$scratch/caller.out" 2>"$scratch/caller.log" &
 caller=$!
 pids+=("$caller")
@@ -117,6 +119,7 @@ tail -n 1 "$scratch/caller.out"
 redispatched=$("$build/busbar" stats | awk '$1 == "redispatched" { print $2 }')
 echo "calls that the dead worker had and the other one answered: $redispatched"
 [ "$result" -eq 0 ] || die 'not every call was answered'
+[ "${redispatched:-0}" -gt 0 ] || die 'the dead worker had no calls'
 
 clean_up
 running && die 'a process is left'

@@ -23,6 +23,9 @@ check "services are shown with one worker" grep -q '^ServiceName  *1 ' "$scratch
 check "sent, OK and WORKER_LOST are counted" \
     says "sent $calls, outcomes $calls: OK $calls, WORKER_LOST 0, other 0"
 
+check "calls of the dead worker were answered by the other one" \
+    grep -q '^calls that the dead worker had and the other one answered: [1-9]' "$scratch/out"
+
 # Whose environment names the broker of this demo was started by it.
 endpoint=$(sed -n 's/^busbard listens on //p' "$scratch/out")
 left() {
