@@ -6,8 +6,8 @@ LOAD_MODULE_nats := libnats
 LOAD_MODULE_rabbitmq := librabbitmq
 LOAD_MODULE_redis := hiredis
 LOAD_PEERS := gearman nats rabbitmq redis
-LOAD_FOUND := $(foreach peer,$(LOAD_PEERS),$(if $(shell pkg-config --exists $(LOAD_MODULE_$(peer)) \
-	2>/dev/null && echo yes),$(peer)))
+LOAD_FOUND := $(strip $(foreach peer,$(LOAD_PEERS),$(if $(shell pkg-config --exists \
+	$(LOAD_MODULE_$(peer)) 2>/dev/null && echo yes),$(peer))))
 LOAD_MISSING := $(patsubst %,bench/load_%.c,$(filter-out $(LOAD_FOUND),$(LOAD_PEERS)))
 LOAD_LIBS = $(if $(LOAD_FOUND),$(shell pkg-config --libs $(foreach peer,$(LOAD_FOUND),\
 	$(LOAD_MODULE_$(peer)))))

@@ -1,15 +1,15 @@
 #!/bin/bash
 # Busbar beside its peers on this machine: the same work through each of them, in turns, in rounds.
 # Prints a table of medians, and what is promised beside what was reached; build/bench/ has the runs,
-# the table, JSON and a chart.
-#   run.sh [quick]    quick: Busbar and zmq_proxy alone, two cases, a minute
-# ROUNDS=5  LIMIT=2 (seconds of one measurement)  SYSTEMS="zmq_proxy busbar …"  CASES=REGEX
+# the table, JSON and a chart, each replaced by the next run.
+#   run.sh [quick]    quick: Busbar and zmq_proxy alone, two cases, a minute; into build/bench/quick/
+# ROUNDS=5  LIMIT=2 (seconds of one measurement)  SYSTEMS="zmq_proxy busbar …"  CASES=REGEX  OUT=DIRECTORY
 # RATIOS=FILE  also writes `CASE.KEY RATIO` there: of Busbar to zmq_proxy
+# Exit code 0 whether the bounds are met or not, 2 if there is nothing to measure.
 set -eu
 cd "$(dirname "$0")/.."
 
 build=${BUSBAR_BUILD:-build}
-out=${OUT:-$build/bench}
 load=$build/bench/load
 rounds=${ROUNDS:-5}
 limit=${LIMIT:-2}
@@ -18,15 +18,30 @@ light_life=400 # the same for those that take as long as their calls do
 light_calls=${LIGHT_CALLS:-100000}
 quick='^tcp-1x1-64-(1000|1)$'
 
+die() {
+    echo "bench: $*" >&2
+    exit 2
+}
+
 for program in "$build/busbard" "$load"; do
-    [ -x "$program" ] || { echo "bench: $program is missing: run make bench" >&2; exit 2; }
+    [ -x "$program" ] || die "$program is missing: run make bench"
 done
-if [ "${1:-}" = quick ]; then
+for number in ROUNDS="$rounds" LIMIT="$limit"; do
+    [[ ${number#*=} =~ ^[1-9][0-9]*$ ]] ||
+        die "${number%%=*} must be a whole number from 1 on, not \"${number#*=}\""
+done
+case ${1:-} in
+'') out=${OUT:-$build/bench} ;;
+quick)
+    out=${OUT:-$build/bench/quick}
     : "${CASES:=$quick}" "${SYSTEMS:=zmq_proxy busbar}"
-fi
-mkdir -p "$out"
-rm -f "$out/runs.jsonl" "$out/left_out"
-systems=${SYSTEMS:-$("$load" systems 2>"$out/left_out" | grep -v majordomo)}
+    ;;
+*) die "quick is all that can follow, not \"$1\"" ;;
+esac
+for system in ${SYSTEMS:-}; do
+    "$load" systems 2>&1 | grep -qE "^(left out: )?$system(:|$)" || die "there is no system '$system'"
+done
+systems=${SYSTEMS:-$("$load" systems 2>/dev/null | grep -v majordomo)}
 with_ipc=' zmq_proxy busbar redis '
 
 # TRANSPORT: the systems that have it.
@@ -38,7 +53,7 @@ systems_of() {
 }
 
 # Prints a line for each case: name|systems|options of the driver.
-cases() {
+all_cases() {
     local transport shape size window outstanding
     for transport in tcp ipc; do
         for shape in 1 4; do
@@ -72,6 +87,20 @@ cases() {
     echo "light-quiet|busbar|$light"
     echo "light-same|busbar|$light --flood 20000"
     echo "light-other|busbar|$light --flood 20000 --flood-service bench.other"
+}
+
+# Those that CASES names, with the systems that SYSTEMS does, if it names any.
+cases() {
+    all_cases | awk -F '|' -v OFS='|' -v only="${CASES:-.}" -v wanted=" ${SYSTEMS:-} " '
+        $1 !~ only { next }
+        wanted ~ /[^ ]/ {
+            count = split($2, systems, " ")
+            $2 = ""
+            for (i = 1; i <= count; i++)
+                if (index(wanted, " " systems[i] " "))
+                    $2 = $2 systems[i] " "
+        }
+        $2 != ""'
 }
 
 versions() {
@@ -120,13 +149,20 @@ run_case() {
     done
 }
 
+plan=$(cases)
+[ -n "$plan" ] || die "no case with CASES='${CASES:-.}' and SYSTEMS='${SYSTEMS:-}'; the cases are" \
+    "$(all_cases | cut -d '|' -f 1 | tr '\n' ' ')"
+mkdir -p "$out"
+: >"$out/runs.jsonl"
+: >"$out/left_out"
+[ -n "${SYSTEMS:-}" ] || "$load" systems 2>"$out/left_out" >/dev/null
 machine >"$out/machine"
-cat "$out/machine" "$out/left_out" >&2 2>/dev/null || true
+cat "$out/machine" "$out/left_out" >&2
 for round in $(seq "$rounds"); do
     echo "round $round of $rounds" >&2
     while IFS='|' read -r name which options; do
         run_case "$name" "$which" "$options" "$round" </dev/null
-    done < <(cases | awk -F '|' -v only="${CASES:-.}" '$1 ~ only')
+    done <<<"$plan"
 done
 
 results() {
@@ -137,7 +173,7 @@ results() {
     results table
     awk -v unit=zmq_proxy -v targets=bench/targets.txt -f bench/results.awk -f bench/promised.awk \
         "$out/runs.jsonl"
-    cat "$out/left_out" 2>/dev/null || true
+    cat "$out/left_out"
 } | tee "$out/table.txt"
 results json >"$out/results.json"
 results chart >"$out/chart.svg"

@@ -45,11 +45,47 @@ refuses() {
     ! "$build/bench/load" "$@" 2>&1
 }
 
+# A build of which the results go elsewhere.
+mkdir -p "$scratch/build/bench"
+ln -s "$(realpath "$build/busbard")" "$scratch/build/"
+ln -s "$(realpath "$build/bench/load")" "$scratch/build/bench/"
+run_bench() {
+    env BUSBAR_BUILD="$scratch/build" ROUNDS=1 LIMIT=1 "$@"
+}
+
+# Its results lie beside those of a long run, which stay.
 runs_quick() {
-    OUT=$scratch/out ROUNDS=1 LIMIT=1 RATIOS=$scratch/ratios bench/run.sh quick &&
-        grep -q '^<svg' "$scratch/out/chart.svg" && [ -s "$scratch/out/results.json" ] &&
+    echo 'of a long run' >"$scratch/build/bench/table.txt"
+    run_bench RATIOS="$scratch/ratios" bench/run.sh quick && out=$scratch/build/bench/quick &&
+        grep -q '^of a long run$' "$scratch/build/bench/table.txt" &&
+        grep -q '^commit: ' "$out/table.txt" &&
+        grep -q '^<svg' "$out/chart.svg" && [ -s "$out/results.json" ] &&
         grep -q '^tcp-1x1-64-1000.broker_cpu_us_per_call [0-9.]*$' "$scratch/ratios" &&
         grep -q '^tcp-1x1-64-1.p50_us [0-9.]*$' "$scratch/ratios"
+}
+
+# MESSAGE VARIABLE=VALUE…: it ends with 2 and this message, and what was measured before is still there.
+will_not_run() {
+    local message=$1
+    shift
+    echo 'of a long run' >"$scratch/build/bench/table.txt"
+    run_bench "$@" bench/run.sh >"$scratch/said" 2>&1
+    [ $? -eq 2 ] && grep -F -- "$message" "$scratch/said" &&
+        grep -q '^of a long run$' "$scratch/build/bench/table.txt"
+}
+
+# Of a case that has four systems one alone.
+runs_what_is_named() {
+    run_bench OUT="$scratch/out" SYSTEMS=majordomo CASES='^ipc-1x10' bench/run.sh &&
+        [ "$(grep -c '"system"' "$scratch/out/runs.jsonl")" -eq 1 ] &&
+        grep -q '"system": "majordomo"' "$scratch/out/runs.jsonl"
+}
+
+# The rows of the document's table of bounds, as the file has them.
+promised_rows() {
+    awk '!/^(#|note:)/ {
+        print "| `" $1 "` | " $2 " " $3 " | " ($4 == "-" ? "" : $4) " | at " $5 " " $6 " | " $7 " |"
+    }' bench/targets.txt
 }
 
 check "a ratio is the median of the ratios within the rounds" \
@@ -72,5 +108,12 @@ check "Majordomo's plain broker" measures majordomo_plain --workers 3 --outstand
 check "an unknown system is refused" refuses nonesuch
 check "an option without a value is refused" refuses busbar --calls
 check "bench-quick" runs_quick
+check "no case of that name" will_not_run "no case with CASES='nomatch'" CASES=nomatch
+check "no system of that name" will_not_run "there is no system 'nonesuch'" SYSTEMS=nonesuch
+check "a measurement takes whole seconds" will_not_run 'LIMIT must be a whole number' LIMIT=0.5
+check "and at least one" will_not_run 'LIMIT must be a whole number' LIMIT=0
+check "only the systems that are named run" runs_what_is_named
+promised_rows | while read -r row; do grep -qxF -- "$row" docs/performance.md || echo "$row"; done |
+    check_none "the document has each bound of the file"
 check_none "nothing is left behind" < <(ls -A "$TMPDIR")
 finish
