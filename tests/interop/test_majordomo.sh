@@ -67,6 +67,22 @@ has_workers() {
     [ "$(busbar services | awk -v name="$1" '$1 == name { print $2 }')" = "$2" ]
 }
 
+# SERVICE DIALECT: what `busbar describe` says of it.
+described() {
+    printf '%s  1 worker of %s\n  any method; the body is raw bytes (busbar call --body)\n' "$1" "$2"
+}
+
+# The native calls of docs/majordomo.md, whose worker echoes.
+calls_as_it_says() {
+    block native docs/majordomo.md >"$scratch/native"
+    PATH=$BUSBAR_BUILD:$PATH bash -e "$scratch/native" >"$scratch/said" &&
+        printf 'black[{"$bytes": "YmxhY2s="}, {"$bytes": "MQ=="}]\n\221\245black' | cmp - "$scratch/said"
+}
+
+open_file_is_right() {
+    block open docs/majordomo.md | "$BUSBAR_BUILD/busbard" --check --config -
+}
+
 # Each of many requests at once gets its own answer, in whatever order.
 pipeline() {
     $python tests/interop/mdp_client.py --pipeline --requests 200 --show "$@" 'call {}' |
@@ -97,6 +113,7 @@ start python02 python_worker --mdp 0.2 python02 upper
 start perl01 perl_worker perl01 upper
 start native "$BUSBAR_BUILD/busbar" serve --method upper native -- tr a-z A-Z
 start python $python tests/interop/worker.py
+start coffee python_worker --mdp 0.1 coffee echo
 start plain "$BUSBAR_BUILD/busbar" serve --method upper plain -- tr a-z A-Z
 declare -A processes
 start words01 python_worker --mdp 0.1 words01 words
@@ -109,16 +126,19 @@ start sleepy_python python_worker --mdp 0.2 sleepy sleep
 processes[sleepy_python]=$started
 start sleepy_perl perl_worker sleepy sleep
 processes[sleepy_perl]=$started
-for service in "${services[@]}" plain words01 parts02 words_perl; do
+for service in "${services[@]}" coffee plain words01 parts02 words_perl; do
     check "busbar services lists the worker of $service" wait_for has_workers "$service" 1
 done
 check "and workers of two languages and versions of one service" wait_for has_workers sleepy 2
 check "busbar describe knows a 0.1 worker in Python" \
-    prints 'python01  1 worker of MDP/0.1' busbar describe python01
+    prints "$(described python01 MDP/0.1)" busbar describe python01
 check "busbar describe knows a 0.2 worker in Python" \
-    prints 'python02  1 worker of MDP/0.2' busbar describe python02
+    prints "$(described python02 MDP/0.2)" busbar describe python02
 check "busbar describe knows a 0.1 worker in Perl" \
-    prints 'perl01  1 worker of MDP/0.1' busbar describe perl01
+    prints "$(described perl01 MDP/0.1)" busbar describe perl01
+
+check "native calls on the command line do what docs/majordomo.md says" calls_as_it_says
+check "its file for an open endpoint is accepted" open_file_is_right
 
 for w in "${!services[@]}"; do
     for client in "${names[@]}"; do
