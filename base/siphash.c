@@ -34,6 +34,28 @@ static inline void absorb(struct state *s, uint64_t word)
     s->v0 ^= word;
 }
 
+/* Fewer than eight bytes as a number, the first as the lowest. */
+static inline uint64_t tail(const uint8_t *bytes, size_t size)
+{
+    uint64_t word = 0;
+    unsigned bits = 0;
+    if (size & 4) {
+        uint32_t four;
+        memcpy(&four, bytes, sizeof four);
+        word = le32toh(four);
+        bits = 32;
+    }
+    if (size & 2) {
+        uint16_t two;
+        memcpy(&two, bytes + bits / 8, sizeof two);
+        word |= (uint64_t)le16toh(two) << bits;
+        bits += 16;
+    }
+    if (size & 1)
+        word |= (uint64_t)bytes[size - 1] << bits;
+    return word;
+}
+
 uint64_t siphash(const struct siphash_key *key, const void *data, size_t size)
 {
     struct state s = {
@@ -50,9 +72,7 @@ uint64_t siphash(const struct siphash_key *key, const void *data, size_t size)
         memcpy(&word, bytes, 8);
         absorb(&s, le64toh(word));
     }
-    for (size_t i = 0; i < size; i++)
-        last |= (uint64_t)bytes[i] << (8 * i);
-    absorb(&s, last);
+    absorb(&s, last | tail(bytes, size));
     s.v2 ^= 0xff;
     mix(&s);
     mix(&s);

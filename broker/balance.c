@@ -13,8 +13,8 @@ static struct provider *pick_in_a_row(const struct method *method, const struct 
 {
     if (method->next == 0 || method->next > method->provider_count)
         return NULL;
-    struct provider *last = &method->providers[method->next - 1];
-    struct peer *worker = last->export->worker;
+    struct provider *last = &method->several[method->next - 1];
+    struct peer *worker = last->worker;
     if (!peer_has_row(worker, pick->now) || !may_take(last, pick))
         return NULL;
     worker->row--;
@@ -30,11 +30,11 @@ static struct provider *pick_least_loaded(struct method *method, const struct pi
     size_t count = method->provider_count;
     size_t at = method->next < count ? method->next : 0;
     size_t best_at = 0;
-    for (size_t i = 0; i < count && (best == NULL || best->export->worker->load > 0); i++) {
-        struct provider *provider = &method->providers[at];
+    for (size_t i = 0; i < count && (best == NULL || best->worker->load > 0); i++) {
+        struct provider *provider = &method->several[at];
         if (may_take(provider, pick) &&
-            (best == NULL || (uint64_t)provider->export->worker->load * best->weight <
-                                 (uint64_t)best->export->worker->load * provider->weight)) {
+            (best == NULL || (uint64_t)provider->worker->load * best->weight <
+                                 (uint64_t)best->worker->load * provider->weight)) {
             best = provider;
             best_at = at;
         }
@@ -42,7 +42,7 @@ static struct provider *pick_least_loaded(struct method *method, const struct pi
             at = 0;
     }
     if (best != NULL)
-        method->next = best_at + 1;
+        method->next = (uint32_t)best_at + 1;
     return best;
 }
 
@@ -52,7 +52,7 @@ static struct provider *pick_in_turn(struct method *method, const struct pick *p
     struct provider *best = NULL;
     int64_t all = 0;
     for (size_t i = 0; i < method->provider_count; i++) {
-        struct provider *provider = &method->providers[i];
+        struct provider *provider = &method->several[i];
         if (!may_take(provider, pick))
             continue;
         provider->turn += provider->weight;
@@ -79,7 +79,7 @@ static struct provider *pick_at_random(struct method *method, const struct pick 
     struct provider *best = NULL;
     uint64_t all = 0;
     for (size_t i = 0; i < method->provider_count; i++) {
-        struct provider *provider = &method->providers[i];
+        struct provider *provider = &method->several[i];
         if (!may_take(provider, pick))
             continue;
         all += provider->weight;
@@ -122,7 +122,7 @@ static struct provider *pick_by_key(struct method *method, const struct pick *pi
         return pick_least_loaded(method, pick);
     uint64_t hash = siphash(&KEY, pick->key.data, pick->key.size);
     for (size_t i = 0; i < method->provider_count; i++) {
-        struct provider *provider = &method->providers[i];
+        struct provider *provider = &method->several[i];
         if (!may_take(provider, pick))
             continue;
         uint64_t cost = minus_log2(mix(hash ^ provider->export->identity));

@@ -21,11 +21,11 @@ struct pick {
 static inline bool provider_may_take(const struct provider *provider, const struct peer *except,
                                      uint64_t now)
 {
-    const struct export *export = provider->export;
-    return export->worker != except && !export->draining && peer_has_credit(export->worker, now);
+    return provider->worker != except && !provider->draining &&
+           peer_has_credit(provider->worker, now);
 }
 
-/* NULL if none can take a call now. */
+/* NULL if none can take a call now. Not for a method with one provider: of that there is no choice. */
 const struct provider *balance_pick(struct method *method, const struct pick *pick);
 
 #endif

@@ -9,6 +9,10 @@
 #include "broker/peer.h"
 #include "protocol/name.h"
 
+enum {
+    CACHE_LINE = 64,
+};
+
 bool registry_init(struct registry *registry)
 {
     *registry = (struct registry){0};
@@ -126,6 +130,16 @@ static bool service_index(struct service *service, size_t *ret)
     return true;
 }
 
+/* Where a cache line begins; all zeros. */
+static struct method *method_allocate(size_t names_size)
+{
+    size_t size = (sizeof(struct method) + names_size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    struct method *method = aligned_alloc(CACHE_LINE, size);
+    if (method != NULL)
+        memset(method, 0, size);
+    return method;
+}
+
 static struct method *method_new(struct registry *registry, struct service *service,
                                  struct bytes name)
 {
@@ -133,11 +147,11 @@ static struct method *method_new(struct registry *registry, struct service *serv
     struct bytes owner = {.data = (const uint8_t *)service->name, .size = service->name_size};
     if (!service_index(service, &index))
         return NULL;
-    struct method *method = calloc(1, sizeof *method + service->name_size + name.size);
+    struct method *method = method_allocate(service->name_size + name.size);
     if (method == NULL)
         return NULL;
     method->service = service;
-    method->index = index;
+    method->index = (uint32_t)index;
     method->service_size = (uint8_t)service->name_size;
     method->method_size = (uint8_t)name.size;
     memcpy(method->names, service->name, service->name_size);
@@ -160,7 +174,6 @@ void method_end(struct registry *registry, struct method *method)
     service->methods[method->index] = NULL;
     if (service->whole == method)
         service->whole = NULL;
-    free(method->providers);
     free(method);
     service_collect(registry, service);
 }
@@ -182,32 +195,67 @@ struct method *registry_await_method(struct registry *registry, struct bytes ser
     return method;
 }
 
+struct provider *method_provider(struct method *method, const struct export *export)
+{
+    struct provider *providers = method_providers(method);
+    for (size_t i = 0; i < method->provider_count; i++) {
+        if (providers[i].export == export)
+            return &providers[i];
+    }
+    return NULL;
+}
+
+/* An entry for one more, to be filled; the second moves the first into an array. */
+static struct provider *method_next_provider(struct method *method)
+{
+    size_t count = method->provider_count;
+    if (count == 0) {
+        method->provider_count = 1;
+        return &method->only;
+    }
+    struct provider *several = realloc(count == 1 ? NULL : method->several,
+                                       (count + 1) * sizeof *several);
+    if (several == NULL)
+        return NULL;
+    if (count == 1) {
+        several[0] = method->only;
+        method->next = 0;
+    }
+    method->several = several;
+    method->provider_count++;
+    return &several[count];
+}
+
 static bool method_add_provider(struct method *method, struct export *export,
                                 const struct registration_method *told)
 {
-    size_t count = method->provider_count;
-    struct provider *providers = realloc(method->providers, (count + 1) * sizeof(struct provider));
-    if (providers == NULL)
+    struct provider *provider = method_next_provider(method);
+    if (provider == NULL)
         return false;
-    providers[count] = (struct provider){.export = export,
-                                         .idempotent = told->idempotent,
-                                         .stall = told->stall,
-                                         .weight = registration_weight(&export->registration)};
-    method->providers = providers;
-    method->provider_count++;
+    *provider = (struct provider){
+        .worker = export->worker,
+        .export = export,
+        .stall = told->stall,
+        .weight = (uint16_t)registration_weight(&export->registration),
+        .idempotent = told->idempotent,
+        .caller = export->registration.caller,
+    };
     return true;
 }
 
 static void method_remove_provider(struct method *method, const struct export *export)
 {
-    for (size_t i = 0; i < method->provider_count; i++) {
-        if (method->providers[i].export == export) {
-            method->provider_count--;
-            method->draining_count -= export->draining;
-            memmove(&method->providers[i], &method->providers[i + 1],
-                    (method->provider_count - i) * sizeof(struct provider));
-            return;
-        }
+    struct provider *gone = method_provider(method, export);
+    if (gone == NULL)
+        return;
+    struct provider *providers = method_providers(method);
+    size_t behind = (size_t)(providers + method->provider_count - (gone + 1));
+    method->draining_count -= gone->draining;
+    memmove(gone, gone + 1, behind * sizeof *gone);
+    method->provider_count--;
+    if (method->provider_count == 1) { /* again the only one */
+        method->only = providers[0];
+        free(providers);
     }
 }
 
@@ -261,8 +309,11 @@ void export_drain(struct export *export, bool drain)
     if (export->draining == drain)
         return;
     export->draining = drain;
-    for (size_t i = 0; i < export->registration.method_count; i++)
-        export->methods[i]->draining_count += drain ? (size_t)1 : (size_t)-1;
+    for (size_t i = 0; i < export->registration.method_count; i++) {
+        struct method *method = export->methods[i];
+        method_provider(method, export)->draining = drain;
+        method->draining_count += drain ? 1U : -1U;
+    }
 }
 
 void registry_withdraw(struct export *export)

@@ -21,28 +21,40 @@
 
 struct peer;
 
-/* A worker that offers a method. */
+/* A worker that offers a method, and what is asked of it at each call. */
 struct provider {
+    struct peer *worker;
     struct export *export;
-    uint32_t weight;
-    uint32_t stall; /* ms; 0 for never */
     int64_t turn;   /* of the weighted round robin */
-    bool idempotent;
+    uint32_t stall; /* ms; 0 for never */
+    uint16_t weight;
+    bool idempotent : 1;
+    bool caller : 1;   /* is told who calls */
+    bool draining : 1; /* gets no calls */
 };
 
-/* Lives while a worker offers it or a call refers to it. */
+/*
+ * Lives while a worker offers it or a call refers to it. Where thousands of methods are called in turn
+ * each call finds its own in no cache, so what it touches lies together, in two cache lines if the
+ * names are short: the provider too, where it is the only one. A reply touches the first alone.
+ */
 struct method {
     struct map_node by_name;
     struct service *service;
-    size_t index; /* among the methods of its service; for export.offers */
-    size_t references;
-    struct provider *providers;
-    size_t provider_count;
-    size_t draining_count; /* of those: gets no calls */
-    size_t next; /* where the search for the least loaded worker starts: equals take turns */
     struct tempo tempo;
+    uint32_t references;
+    uint32_t index; /* among the methods of its service; for export.offers */
+    uint32_t provider_count;
+    uint32_t draining_count; /* of those */
     uint8_t service_size;
     uint8_t method_size;
+    union {
+        struct provider only;
+        struct {
+            struct provider *several; /* if there are more than one */
+            uint32_t next; /* where the search for the least loaded starts: equals take turns */
+        };
+    };
     char names[]; /* service, method, without NUL */
 };
 
@@ -58,10 +70,10 @@ struct service {
     struct list waiting;  /* backlog.waiting, while calls are in it */
     size_t queued;        /* calls in the backlog */
     size_t queued_bytes;
-    size_t running;
+    uint32_t running; /* calls that workers have */
+    uint32_t budget;  /* hundredths of repetitions that may be made after losses of workers */
     const struct service_rule *rule; /* what the configuration says of it; NULL for nothing */
     enum balance balance;
-    uint32_t budget; /* hundredths of repetitions that may be made after losses of workers */
     size_t name_size;
     char name[]; /* NUL-terminated */
 };
@@ -79,7 +91,7 @@ struct export
     uint64_t *offers;        /* a bit per method.index */
     size_t offer_words;
     uint64_t identity; /* of the worker, the same at each of its sessions: for sticky calls */
-    bool draining;     /* gets no calls */
+    bool draining;     /* gets no calls, as its entry in each of its methods says too */
 };
 
 struct registry {
@@ -164,8 +176,10 @@ static inline void method_unref(struct registry *registry, struct method *method
 /* The method whose providers take its calls: its own, or those that take whatever nobody offers. */
 static inline struct method *method_source(struct method *method)
 {
+    if (method->provider_count > 0)
+        return method;
     struct method *whole = method->service->whole;
-    return method->provider_count > 0 || whole == NULL ? method : whole;
+    return whole == NULL ? method : whole;
 }
 
 /* Does anybody take its calls? */
@@ -180,6 +194,14 @@ static inline bool method_is_open(struct method *method)
     const struct method *source = method_source(method);
     return source->provider_count > source->draining_count;
 }
+
+static inline struct provider *method_providers(struct method *method)
+{
+    return method->provider_count > 1 ? method->several : &method->only;
+}
+
+/* The entry of an export among a method's providers; NULL if it does not offer the method. */
+struct provider *method_provider(struct method *method, const struct export *export);
 
 static inline bool export_offers(const struct export *export, const struct method *method)
 {

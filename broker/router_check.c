@@ -59,11 +59,16 @@ static size_t check_lane(const struct lane *lane, size_t *waiting)
     return length;
 }
 
-static void check_method(const struct method *method)
+static void check_method(struct method *method)
 {
+    const struct provider *providers = method_providers(method);
     size_t draining = 0;
-    for (size_t i = 0; i < method->provider_count; i++)
-        draining += method->providers[i].export->draining;
+    for (size_t i = 0; i < method->provider_count; i++) {
+        const struct provider *provider = &providers[i];
+        assert(provider->worker == provider->export->worker);
+        assert(provider->draining == provider->export->draining);
+        draining += provider->draining;
+    }
     assert(draining == method->draining_count);
 }
 

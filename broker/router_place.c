@@ -33,7 +33,7 @@ static void budget_earn(const struct router *router, struct service *service)
 static void call_begin(struct router *router, struct call *call, const struct provider *provider,
                        uint64_t now)
 {
-    struct peer *worker = provider->export->worker;
+    struct peer *worker = provider->worker;
     call->state = CALL_RUNNING;
     call->worker = worker;
     call->idempotent = provider->idempotent || call->idempotent_by_client;
@@ -123,14 +123,14 @@ static void call_dispatch(struct router *router, struct call *call, const struct
                              (attached != NULL ? PACKET_ATTACHED : 0));
     packet.status = 0;
     packet.fate = 0;
-    if (provider->export->registration.whole && call->client->calls_whole) {
+    if (call->client->calls_whole && provider->export->registration.whole) {
         if (is_named_by_rule(call)) /* to find a worker */
             packet.method.size = 0;
         else
             packet.flags |= PACKET_METHOD_FRAME;
     }
     router->counters->dispatched++;
-    if (provider->export->registration.caller)
+    if (provider->caller)
         send_with_caller(router, call, &packet, attached);
     else
         router_send(router, call->worker, &packet, attached);
@@ -237,7 +237,7 @@ static inline const struct provider *call_pick(struct router *router, const stru
 {
     struct method *source = method_source(call->method);
     if (source->provider_count == 1)
-        return provider_may_take(source->providers, except, now) ? source->providers : NULL;
+        return provider_may_take(&source->only, except, now) ? &source->only : NULL;
     return balance_pick(source, &(struct pick){.except = except,
                                                .now = now,
                                                .key = key_of(call, metadata),

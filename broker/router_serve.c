@@ -3,14 +3,13 @@
 
 /* The provider entry of a worker that was found to take calls of the method. One that offers it under no
  * name has none: nothing is known of the method then. */
-static struct provider method_provider(struct method *method, struct export *export)
+static struct provider provider_of(struct method *method, struct export *export)
 {
-    const struct method *source = method_source(method);
-    for (size_t i = 0; i < source->provider_count; i++) {
-        if (source->providers[i].export == export)
-            return source->providers[i];
-    }
-    return (struct provider){.export = export};
+    const struct provider *found = method_provider(method_source(method), export);
+    return found != NULL ? *found
+                         : (struct provider){.worker = export->worker,
+                                             .export = export,
+                                             .caller = export->registration.caller};
 }
 
 /* A call that will be too late has waited in vain, and the next one would too if a worker spent its
@@ -45,7 +44,7 @@ static bool export_serve_one(struct router *router, struct export *export, uint6
     else if (call_is_hopeless(call, now))
         call_end_hopeless(router, call, now);
     else {
-        struct provider provider = method_provider(call->method, export);
+        struct provider provider = provider_of(call->method, export);
         call_dispatch_kept(router, call, &provider, now);
     }
     return true;

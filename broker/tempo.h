@@ -13,10 +13,10 @@ enum {
 
 /* All zeros: nothing is known. */
 struct tempo {
-    uint32_t mean;      /* ms / TEMPO_UNIT */
-    uint32_t deviation; /* mean distance from it */
-    uint32_t notes;     /* replies it was learnt from, up to a few */
-    uint64_t noted_at;  /* ms: of the last reply, or when the estimate was halved */
+    uint32_t mean;           /* ms / TEMPO_UNIT */
+    uint32_t deviation : 24; /* mean distance from it */
+    uint32_t notes : 8;      /* replies it was learnt from, up to a few */
+    uint64_t noted_at;       /* ms: of the last reply, or when the estimate was halved */
 };
 
 /* A reply came that took `ms`. */

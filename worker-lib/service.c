@@ -56,8 +56,6 @@ void context_owner_unref(struct context_owner **owner)
 void service_free(struct service *service)
 {
     context_owner_unref(&service->owner);
-    for (size_t i = 0; i < service->method_count; i++)
-        free(service->methods[i].called);
     blob_unref(&service->registration);
     free(service->name);
     free(service);
@@ -168,30 +166,37 @@ static const char *what_is_wrong(const struct busbar_service *from)
     return what_is_wrong_with_methods(from);
 }
 
-static bool method_fill(struct method *method, struct service *service,
-                        const struct busbar_method *from)
+/* What CALLs name the methods of a service, with a NUL behind each. */
+static size_t called_size(const struct busbar_service *from)
 {
-    size_t service_size = strlen(service->name);
+    size_t size = 0;
+    for (size_t i = 0; i < from->method_count; i++)
+        size += strlen(from->name) + strlen(from->methods[i].name) + 1;
+    return size;
+}
+
+/* `called` has room for it; returns what is behind. */
+static char *method_fill(struct method *method, const struct busbar_method *from, char *called)
+{
+    size_t service_size = strlen(method->service->name);
     size_t name_size = strlen(from->name);
-    method->service = service;
+    memcpy(called, method->service->name, service_size);
+    memcpy(called + service_size, from->name, name_size + 1);
     method->handler = from->handler;
-    method->called = malloc(service_size + name_size + 1);
-    if (method->called == NULL)
-        return false;
-    memcpy(method->called, service->name, service_size);
-    memcpy(method->called + service_size, from->name, name_size + 1);
+    method->called = called;
     method->called_size = service_size + name_size;
-    method->name = method->called + service_size;
-    return true;
+    method->name = called + service_size;
+    return called + method->called_size + 1;
 }
 
 static bool service_fill(struct service *service, const struct busbar_service *from)
 {
+    char *called = (char *)&service->methods[from->method_count];
     service->context = from->context;
     service->name = strdup(from->name);
     for (size_t i = 0; i < from->method_count && service->name != NULL; i++) {
-        if (!method_fill(&service->methods[i], service, &from->methods[i]))
-            return false;
+        service->methods[i].service = service;
+        called = method_fill(&service->methods[i], &from->methods[i], called);
     }
     return service->name != NULL;
 }
@@ -204,7 +209,8 @@ enum busbar_status service_new(struct service **ret, const struct busbar_service
         return BUSBAR_BAD_ARGUMENT;
     CLEANUP(service_unref)
     struct service *service = calloc(1, sizeof *service +
-                                            from->method_count * sizeof service->methods[0]);
+                                            from->method_count * sizeof service->methods[0] +
+                                            called_size(from));
     if (service == NULL)
         return BUSBAR_NO_MEMORY;
     service->references = 1;

@@ -38,18 +38,17 @@ struct context_owner {
 struct method {
     struct map_node node;
     struct service *service;
-    char *called;       /* as a CALL names it: the service and, right behind it, the method */
+    const char *called; /* as a CALL names it: the service and, right behind it, the method */
     size_t called_size; /* of both */
     const char *name;   /* the second of them */
     busbar_handler_fn *handler;
 };
 
-/* Lives as long as the table or a request refers to it. */
+/* Lives as long as the table or a request refers to it. What each request touches is behind the rest,
+ * beside the methods and their names: with thousands of services it is in no cache. */
 struct service {
     struct list link;
-    atomic_uint references;
     char *name;
-    void *context;
     struct context_owner *owner; /* NULL, or once the worker has taken the service */
     struct blob *registration;   /* the body of REGISTER */
     enum service_state state;
@@ -57,8 +56,10 @@ struct service {
     uint64_t id;      /* of the REGISTER or DEREGISTER sent last */
     uint64_t due;     /* ms */
     uint32_t backoff; /* ms */
+    atomic_uint references;
     size_t method_count;
-    struct method methods[];
+    void *context;
+    struct method methods[]; /* and then what they are called */
 };
 
 /* `services` and the states are for the worker's lock; `methods` is the leader's alone. */

@@ -31,6 +31,7 @@ struct path {
     bool whole;    /* worker and client know no methods */
     uint32_t credit;
     unsigned clients;
+    unsigned services; /* that are called in turn */
 };
 
 /* Of the program; the last one has no name. */

@@ -5,6 +5,7 @@
  */
 #include "broker/router.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,15 @@
 enum {
     TURN = 64, /* calls between two looks at the clock, which goes on by 1 ms */
     TIMEOUT_MS = 5000,
+    SERVICES_MAX = 10000,
+    NAME_SIZE = 24,
+};
+
+/* Service and method as they stand in a packet: one after the other. */
+struct names {
+    char text[NAME_SIZE];
+    struct bytes service;
+    struct bytes method;
 };
 
 static struct router router;
@@ -20,6 +30,8 @@ static struct counters counters;
 static struct peer client;
 static struct peer worker;
 static struct packet request;
+static struct names names[SERVICES_MAX];
+static unsigned services;
 static uint8_t wishes[METADATA_ENTRY_HEADER + 4];
 static uint64_t now = 1000;
 static uint64_t calls;
@@ -53,7 +65,10 @@ static COUNTED void counted_expire(void)
 
 static void call(void)
 {
+    const struct names *called = &names[calls % services];
     request.id = ++calls;
+    request.service = called->service;
+    request.method = called->method;
     counted_call();
 }
 
@@ -64,7 +79,15 @@ static void answer(void)
     counted_reply(&reply);
 }
 
-static void serve(const char *method, bool whole)
+static void make_names(struct names *made, unsigned number, const char *method)
+{
+    int size = snprintf(made->text, sizeof made->text, "service.%u", number);
+    made->service = (struct bytes){.data = (const uint8_t *)made->text, .size = (size_t)size};
+    strcpy(made->text + size, method);
+    made->method = bytes_of_text(made->text + size);
+}
+
+static void serve(struct bytes service, const char *method, bool whole)
 {
     struct registration registration = {.version = strdup(""), .whole = whole, .method_count = 1};
     const char *reason;
@@ -72,8 +95,7 @@ static void serve(const char *method, bool whole)
     guard_expect(registration.methods != NULL, "there is memory");
     registration.methods[0] = (struct registration_method){
         .name = strdup(method), .signature = strdup(""), .text = strdup(""), .idempotent = whole};
-    enum busbar_status status = router_register(&router, &worker, bytes_of_text("echo"),
-                                                &registration, &reason);
+    enum busbar_status status = router_register(&router, &worker, service, &registration, &reason);
     guard_expect(status == BUSBAR_OK, "the worker is registered");
     router_serve(&router, &worker, now);
 }
@@ -110,15 +132,17 @@ static void begin(const struct path *path)
     request = (struct packet){.command = PACKET_CALL,
                               .flags = path->flags,
                               .timeout = TIMEOUT_MS,
-                              .service = bytes_of_text("echo"),
-                              .method = bytes_of_text(method),
                               .body = {guard_body, GUARD_BODY_SIZE}};
     if (path->whole) {
         struct metadata_writer writer = {.data = wishes, .capacity = sizeof wishes};
         metadata_put_number(&writer, METADATA_WAIT, 4, TIMEOUT_MS);
         request.metadata = metadata_written(&writer);
     }
-    serve(method, path->whole);
+    services = path->services > 0 ? path->services : 1;
+    for (unsigned i = 0; i < services; i++) {
+        make_names(&names[i], i, method);
+        serve(names[i].service, method, path->whole);
+    }
     router_credit(&router, &worker, path->credit, now);
     for (unsigned i = 0; i < path->outstanding; i++)
         call();
@@ -152,6 +176,7 @@ static void end(void)
 /* A worker of Majordomo takes one call at a time, and any of its calls may go to another one. */
 const struct path paths[] = {
     {.name = "router/call", PATH, MANY, .credit = 10000},
+    {.name = "router/services", PATH, MANY, .credit = 10000, .services = SERVICES_MAX},
     {.name = "router/idempotent", PATH, MANY, .credit = 10000, .flags = PACKET_IDEMPOTENT},
     {.name = "router/queued", PATH, MANY, .credit = 1},
     {.name = "router/majordomo", PATH, MANY, .credit = 1, .whole = true},

@@ -23,7 +23,9 @@ static const struct {
     uint64_t hash;
 } VECTORS[] = {
     {0, 0xabac0158050fc4dc},  {1, 0xc9f49bf37d57ca93},   {2, 0x82cb9b024dc7d44d},
-    {7, 0xd3927d989bb11140},  {8, 0x369095118d299a8e},   {9, 0x25a48eb36c063de4},
+    {3, 0x8bf80ab8e7ddf7fb},  {4, 0xcf75576088d38328},   {5, 0xdef9d52f49533b67},
+    {6, 0xc50d2b50c59f22a7},  {7, 0xd3927d989bb11140},   {8, 0x369095118d299a8e},
+    {9, 0x25a48eb36c063de4},  {13, 0x306f760c1229ffa7},  {14, 0x605aa111c0f95d34},
     {15, 0xd320d86d2a519956}, {16, 0xcc4fdd1a7d908b66},  {63, 0x9d199062b7bbb3a8},
     {64, 0xf17997ec4b4a6065}, {255, 0xf76214e3153c4a15}, {256, 0x75b3e64e167de370},
 };
