@@ -48,6 +48,19 @@ static inline struct map_node *map_next(const struct map_node *node)
     return next;
 }
 
+/* In two steps, with something else between them: fetches the first node of a hash into the caches. */
+static inline void map_prefetch_bucket(const struct map *map, uint64_t hash)
+{
+    __builtin_prefetch(&map->buckets[hash & map->mask]);
+}
+
+static inline const struct map_node *map_prefetch_first(const struct map *map, uint64_t hash)
+{
+    const struct map_node *first = map->buckets[hash & map->mask];
+    __builtin_prefetch(first);
+    return first;
+}
+
 /* Walks all nodes, in no order: start with NULL; the map must not change meanwhile. */
 struct map_node *map_walk(const struct map *map, const struct map_node *node);
 

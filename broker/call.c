@@ -10,8 +10,6 @@
 #include "broker/peer.h"
 
 enum {
-    CHUNK_BITS = 10,
-    CHUNK_CALLS = 1 << CHUNK_BITS,
     GENERATION_BITS = 64 - CALL_SLOT_BITS,
 };
 
@@ -38,19 +36,19 @@ static uint64_t generation_mask(uint64_t generation)
 /* Chunks stay where they are, so that calls can be linked. */
 bool call_table_grow(struct call_table *table)
 {
-    if (table->chunk_count == CALL_SLOTS_MAX / CHUNK_CALLS)
+    if (table->chunk_count == CALL_SLOTS_MAX / CALL_CHUNK_SLOTS)
         return false;
     struct call **chunks = realloc(table->chunks, (table->chunk_count + 1) * sizeof(struct call *));
     if (chunks == NULL)
         return false;
     table->chunks = chunks;
-    struct call *chunk = calloc(CHUNK_CALLS, sizeof *chunk);
+    struct call *chunk = calloc(CALL_CHUNK_SLOTS, sizeof *chunk);
     if (chunk == NULL)
         return false;
     uint64_t start = random_u64();
-    for (uint32_t i = CHUNK_CALLS; i-- > 0;) {
+    for (uint32_t i = CALL_CHUNK_SLOTS; i-- > 0;) {
         struct call *call = &chunk[i];
-        call->slot = (uint32_t)(table->chunk_count << CHUNK_BITS) + i;
+        call->slot = (uint32_t)(table->chunk_count << CALL_CHUNK_BITS) + i;
         call->generation = generation_mask(start);
         wheel_timer_init(&call->timer);
         call->next_free = table->free;
@@ -103,23 +101,20 @@ void call_table_put(struct call_table *table, struct call *call)
 
 struct call *call_table_find(const struct call_table *table, uint64_t id)
 {
-    uint64_t slot = id & (CALL_SLOTS_MAX - 1);
-    if (slot >> CHUNK_BITS >= table->chunk_count)
-        return NULL;
-    struct call *call = &table->chunks[slot >> CHUNK_BITS][slot & (CHUNK_CALLS - 1)];
-    if (call->state == CALL_FREE || call->generation != id >> CALL_SLOT_BITS)
+    struct call *call = call_table_slot(table, id);
+    if (call == NULL || call->state == CALL_FREE || call->generation != id >> CALL_SLOT_BITS)
         return NULL;
     return call;
 }
 
 uint32_t call_table_slots(const struct call_table *table)
 {
-    return (uint32_t)(table->chunk_count << CHUNK_BITS);
+    return (uint32_t)(table->chunk_count << CALL_CHUNK_BITS);
 }
 
 struct call *call_table_at(const struct call_table *table, uint32_t slot)
 {
-    return &table->chunks[slot >> CHUNK_BITS][slot & (CHUNK_CALLS - 1)];
+    return &table->chunks[slot >> CALL_CHUNK_BITS][slot & (CALL_CHUNK_SLOTS - 1)];
 }
 
 struct caller *caller_new(const struct peer *client)

@@ -21,6 +21,8 @@ struct peer;
 enum {
     CALL_SLOT_BITS = 24,
     CALL_SLOTS_MAX = 1 << CALL_SLOT_BITS,
+    CALL_CHUNK_BITS = 10,
+    CALL_CHUNK_SLOTS = 1 << CALL_CHUNK_BITS,
     CALL_ATTEMPTS_TOLD = 4, /* that an error lists; of more, the last of these is the last one */
 };
 
@@ -125,6 +127,15 @@ static inline uint64_t call_id(const struct call *call)
 /* Its id is never seen again: it has another from now on. For a call that leaves a worker, so that
  * nothing which that worker still says of it counts when it is given the call once more. */
 void call_renew_id(struct call *call);
+
+/* The slot of an id, whichever call has it now; NULL if there is none. */
+static inline struct call *call_table_slot(const struct call_table *table, uint64_t id)
+{
+    uint64_t slot = id & (CALL_SLOTS_MAX - 1);
+    if (slot >> CALL_CHUNK_BITS >= table->chunk_count)
+        return NULL;
+    return &table->chunks[slot >> CALL_CHUNK_BITS][slot & (CALL_CHUNK_SLOTS - 1)];
+}
 
 /* The call a worker-side id names, or NULL if it is over or never was. */
 struct call *call_table_find(const struct call_table *table, uint64_t id);

@@ -32,7 +32,7 @@ void registry_fini(struct registry *registry)
 }
 
 /* The names as one run; in a packet they already stand one after the other. */
-static uint64_t names_hash(const struct registry *registry, struct bytes service,
+static uint64_t hash_names(const struct registry *registry, struct bytes service,
                            struct bytes method)
 {
     uint8_t names[2 * NAME_SIZE_MAX];
@@ -43,10 +43,9 @@ static uint64_t names_hash(const struct registry *registry, struct bytes service
     return siphash(&registry->key, names, service.size + method.size);
 }
 
-static struct method *method_find(const struct registry *registry, struct bytes service,
-                                  struct bytes name)
+static struct method *method_find_hashed(const struct registry *registry, struct bytes service,
+                                         struct bytes name, uint64_t hash)
 {
-    uint64_t hash = names_hash(registry, service, name);
     for (struct map_node *node = map_first(&registry->methods, hash); node != NULL;
          node = map_next(node)) {
         struct method *method = CONTAINER_OF(node, struct method, by_name);
@@ -56,9 +55,34 @@ static struct method *method_find(const struct registry *registry, struct bytes 
     return NULL;
 }
 
-struct method *registry_look_up(struct registry *registry, struct bytes service, struct bytes name)
+static struct method *method_find(const struct registry *registry, struct bytes service,
+                                  struct bytes name)
 {
-    struct method *method = method_find(registry, service, name);
+    return method_find_hashed(registry, service, name, hash_names(registry, service, name));
+}
+
+uint64_t registry_foresee(const struct registry *registry, struct bytes service, struct bytes name)
+{
+    if (registry->recent != NULL && method_is(registry->recent, service, name))
+        return 0;
+    uint64_t hash = hash_names(registry, service, name);
+    map_prefetch_bucket(&registry->methods, hash);
+    return hash;
+}
+
+void registry_prefetch(const struct registry *registry, uint64_t names_hash)
+{
+    const char *node = (const char *)map_prefetch_first(&registry->methods, names_hash);
+    if (node != NULL)
+        __builtin_prefetch(node + CACHE_LINE); /* the provider and the names */
+}
+
+struct method *registry_look_up(struct registry *registry, struct bytes service, struct bytes name,
+                                uint64_t names_hash)
+{
+    struct method *method = names_hash == 0
+                                ? method_find(registry, service, name)
+                                : method_find_hashed(registry, service, name, names_hash);
     if (method == NULL || method->provider_count == 0)
         return NULL;
     registry->recent = method;
@@ -160,7 +184,7 @@ static struct method *method_new(struct registry *registry, struct service *serv
     service->methods[index] = method;
     if (name.size == 0)
         service->whole = method;
-    map_insert(&registry->methods, &method->by_name, names_hash(registry, owner, name));
+    map_insert(&registry->methods, &method->by_name, hash_names(registry, owner, name));
     return method;
 }
 
@@ -193,70 +217,6 @@ struct method *registry_await_method(struct registry *registry, struct bytes ser
     if (method == NULL)
         service_collect(registry, owner);
     return method;
-}
-
-struct provider *method_provider(struct method *method, const struct export *export)
-{
-    struct provider *providers = method_providers(method);
-    for (size_t i = 0; i < method->provider_count; i++) {
-        if (providers[i].export == export)
-            return &providers[i];
-    }
-    return NULL;
-}
-
-/* An entry for one more, to be filled; the second moves the first into an array. */
-static struct provider *method_next_provider(struct method *method)
-{
-    size_t count = method->provider_count;
-    if (count == 0) {
-        method->provider_count = 1;
-        return &method->only;
-    }
-    struct provider *several = realloc(count == 1 ? NULL : method->several,
-                                       (count + 1) * sizeof *several);
-    if (several == NULL)
-        return NULL;
-    if (count == 1) {
-        several[0] = method->only;
-        method->next = 0;
-    }
-    method->several = several;
-    method->provider_count++;
-    return &several[count];
-}
-
-static bool method_add_provider(struct method *method, struct export *export,
-                                const struct registration_method *told)
-{
-    struct provider *provider = method_next_provider(method);
-    if (provider == NULL)
-        return false;
-    *provider = (struct provider){
-        .worker = export->worker,
-        .export = export,
-        .stall = told->stall,
-        .weight = (uint16_t)registration_weight(&export->registration),
-        .idempotent = told->idempotent,
-        .caller = export->registration.caller,
-    };
-    return true;
-}
-
-static void method_remove_provider(struct method *method, const struct export *export)
-{
-    struct provider *gone = method_provider(method, export);
-    if (gone == NULL)
-        return;
-    struct provider *providers = method_providers(method);
-    size_t behind = (size_t)(providers + method->provider_count - (gone + 1));
-    method->draining_count -= gone->draining;
-    memmove(gone, gone + 1, behind * sizeof *gone);
-    method->provider_count--;
-    if (method->provider_count == 1) { /* again the only one */
-        method->only = providers[0];
-        free(providers);
-    }
 }
 
 /* Offers one method of the registration; on failure the export is left as it was. */

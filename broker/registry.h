@@ -118,19 +118,25 @@ static inline bool method_is(const struct method *method, struct bytes service, 
            (name.size == 0 || memcmp(method->names + service.size, name.data, name.size) == 0);
 }
 
-/* By the hash of its names; NULL if no worker offers the method (now). */
+/* By the hash of its names, made here if it is 0; NULL if no worker offers the method (now). */
 struct method *registry_look_up(struct registry *registry, struct bytes service,
-                                struct bytes method);
+                                struct bytes method, uint64_t names_hash);
 
 /* The same, but first whether it is the one that was found last. */
 static inline struct method *registry_find_method(struct registry *registry, struct bytes service,
-                                                  struct bytes method)
+                                                  struct bytes method, uint64_t names_hash)
 {
     struct method *recent = registry->recent;
     if (recent != NULL && recent->provider_count > 0 && method_is(recent, service, method))
         return recent;
-    return registry_look_up(registry, service, method);
+    return registry_look_up(registry, service, method, names_hash);
 }
+
+/* For a look-up that comes soon: the hash of the names, whose place is fetched into the caches; 0 for
+ * the method that was found last. Then, a little later, the method is fetched. */
+uint64_t registry_foresee(const struct registry *registry, struct bytes service,
+                          struct bytes method);
+void registry_prefetch(const struct registry *registry, uint64_t names_hash);
 
 /* The method, made if need be, although nobody offers it: for a call that waits for it and refers to
  * it from now on. The names were checked. NULL when out of memory. */
@@ -202,6 +208,11 @@ static inline struct provider *method_providers(struct method *method)
 
 /* The entry of an export among a method's providers; NULL if it does not offer the method. */
 struct provider *method_provider(struct method *method, const struct export *export);
+
+/* As `told` in the export's registration; false when out of memory. */
+bool method_add_provider(struct method *method, struct export *export,
+                         const struct registration_method *told);
+void method_remove_provider(struct method *method, const struct export *export);
 
 static inline bool export_offers(const struct export *export, const struct method *method)
 {

@@ -112,6 +112,7 @@ static void wishes_read(struct wishes *wishes, struct bytes metadata)
 struct arriving {
     struct peer *client;
     const struct packet *packet;
+    uint64_t names_hash; /* from router_foresee(), or 0 */
     struct wishes wishes;
 };
 
@@ -228,7 +229,8 @@ static struct method *router_method(struct router *router, const struct arriving
     const struct packet *packet = arriving->packet;
     struct method *method = NULL;
     if (packet->method.size > 0 || arriving->client->calls_whole)
-        method = registry_find_method(&router->registry, packet->service, packet->method);
+        method = registry_find_method(&router->registry, packet->service, packet->method,
+                                      arriving->names_hash);
     if (method != NULL && method_is_open(method))
         return method;
     return router_other_method(router, arriving, method, now);
@@ -307,10 +309,10 @@ __attribute__((cold)) static void turn_away(struct router *router, const struct 
     router_refuse(router, arriving->client, arriving->packet->id, &outcome);
 }
 
-void router_call(struct router *router, struct peer *client, const struct packet *packet,
-                 struct blob *attached, uint64_t now)
+void router_call_foreseen(struct router *router, struct peer *client, const struct packet *packet,
+                          uint64_t names_hash, struct blob *attached, uint64_t now)
 {
-    struct arriving arriving = {.client = client, .packet = packet};
+    struct arriving arriving = {.client = client, .packet = packet, .names_hash = names_hash};
     router->counters->calls_received++;
     wishes_read(&arriving.wishes, packet->metadata);
     if (!router_admit(router, &arriving))

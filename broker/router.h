@@ -47,6 +47,10 @@ struct router_limits {
     size_t rule_count;
 };
 
+enum {
+    ROUTER_CROWD = 256, /* methods; fewer stay in the caches by themselves */
+};
+
 struct router {
     struct router_limits limits;
     struct router_sink sink;
@@ -92,9 +96,29 @@ void router_credit(struct router *router, struct peer *worker, uint64_t credit, 
 /* The worker takes no more calls; what it has, it will answer. */
 void router_leaving(struct router *router, struct peer *worker);
 
+/*
+ * For packets that come together, before the first of them is handled: with thousands of methods what a
+ * packet is about lies in no cache, and the processor can fetch it for several at once. The first
+ * step returns the hash of a CALL's names, which is 0 if it is not needed, for the second; between
+ * them should be the first steps of others. Nothing depends on whether it is done.
+ */
+static inline bool router_is_crowded(const struct router *router)
+{
+    return router->registry.methods.count >= ROUTER_CROWD;
+}
+
+uint64_t router_foresee(const struct router *router, const struct packet *packet);
+void router_prefetch(const struct router *router, const struct packet *packet, uint64_t names_hash);
+
 /* A client calls. `attached` is the body if it came as a frame of its own, else NULL. */
-void router_call(struct router *router, struct peer *client, const struct packet *packet,
-                 struct blob *attached, uint64_t now);
+void router_call_foreseen(struct router *router, struct peer *client, const struct packet *packet,
+                          uint64_t names_hash, struct blob *attached, uint64_t now);
+
+static inline void router_call(struct router *router, struct peer *client,
+                               const struct packet *packet, struct blob *attached, uint64_t now)
+{
+    router_call_foreseen(router, client, packet, 0, attached, now);
+}
 
 /* A worker answers (REPLY or ERROR). */
 void router_reply(struct router *router, struct peer *worker, const struct packet *packet,

@@ -100,7 +100,7 @@ static enum busbar_status registration_body(const struct busbar_service *from, v
         .method_count = from->method_count,
         .tag_count = tag_count(from->tags),
     };
-    registration.methods = calloc(registration.method_count, sizeof *registration.methods);
+    registration.methods = calloc(registration.method_count + 1, sizeof *registration.methods);
     registration.tags = calloc(registration.tag_count + 1, sizeof *registration.tags);
     enum busbar_status status = BUSBAR_NO_MEMORY;
     if (registration.methods != NULL && registration.tags != NULL) {
@@ -208,9 +208,8 @@ enum busbar_status service_new(struct service **ret, const struct busbar_service
     if (*reason != NULL)
         return BUSBAR_BAD_ARGUMENT;
     CLEANUP(service_unref)
-    struct service *service = calloc(1, sizeof *service +
-                                            from->method_count * sizeof service->methods[0] +
-                                            called_size(from));
+    struct service *service = calloc(
+        1, sizeof *service + from->method_count * sizeof service->methods[0] + called_size(from));
     if (service == NULL)
         return BUSBAR_NO_MEMORY;
     service->references = 1;

@@ -89,7 +89,7 @@ static void what_is_waited_for_is_known_to_nobody_and_gone_afterwards(void **sta
     (void)state;
     call_waiting(1, "greeter", "hello", 1000);
     assert_null(registry_find_method(&rig.router.registry, bytes_of_text("greeter"),
-                                     bytes_of_text("hello")));
+                                     bytes_of_text("hello"), 0));
     rig_call(&other, 1, "greeter", "hello");
     rig_expect_error(&other, BUSBAR_NO_SERVICE, BUSBAR_NOT_EXECUTED);
     rig_pass(1000);
