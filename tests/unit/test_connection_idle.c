@@ -191,7 +191,8 @@ static void who_has_sent_the_rest_looks_again(void **state)
     while (after_look != NULL) { /* else libzmq was quick enough to take all of them */
         for (unsigned i = 0; i < MESSAGES; i++)
             assert_int_equal(connection_put(&fixture->connection, &call, NULL), BUSBAR_OK);
-        assert_int_equal(connection_flush(&fixture->connection), OUTBOX_SENT);
+        while (connection_flush(&fixture->connection) != OUTBOX_SENT)
+            sleep_ms(1);
     }
     assert_true(!connection_is_still(&fixture->connection) || tells(fixture));
     become_still(fixture);
