@@ -28,13 +28,15 @@ struct peer {
     bool full;              /* as much: as a worker it gets no more calls until it has taken some */
 
     /* As a worker. */
-    struct list running; /* struct call.place: given to it and not answered */
-    struct list exports; /* struct export.of_worker */
-    uint32_t load;       /* length of running */
-    uint32_t credit;     /* how many it takes at once */
-    bool leaving;        /* said GOAWAY: gets no more calls */
-    uint32_t row;        /* calls that it may be given in a row, for as many that it answered */
-    uint64_t row_at;     /* ms: when it answered last */
+    struct list running;    /* struct call.place: given to it and not answered */
+    struct list exports;    /* struct export.of_worker */
+    uint32_t load;          /* length of running */
+    uint32_t credit;        /* how many it takes at once */
+    bool leaving;           /* said GOAWAY: gets no more calls */
+    uint32_t row;           /* calls that it may be given in a row, for as many that it answered */
+    uint32_t answers[2];    /* how many since `answers_since`, and in the PEER_ROW_MS before */
+    uint64_t answers_since; /* ms */
+    uint64_t row_at;        /* ms: when it answered last */
 
     /*
      * A flood fills whatever credit there is, and a light caller then waits behind all of it at the
@@ -81,26 +83,49 @@ static inline uint32_t peer_most_calls(const struct peer *client)
                                                          : client->most_calls[1];
 }
 
+static inline void peer_count_answer(struct peer *worker, uint64_t now)
+{
+    uint64_t passed = now - worker->answers_since;
+    if (passed >= PEER_ROW_MS) {
+        worker->answers[1] = passed < UINT64_C(2) * PEER_ROW_MS ? worker->answers[0] : 0;
+        worker->answers[0] = 0;
+        worker->answers_since = now;
+    }
+    worker->answers[0]++;
+}
+
+/* Answers in the last PEER_ROW_MS, or in those before them. */
+static inline uint32_t peer_pace(const struct peer *worker)
+{
+    return worker->answers[0] > worker->answers[1] ? worker->answers[0] : worker->answers[1];
+}
+
 /*
  * Calls that are spread one by one over many workers make small bundles, each with the cost of a
  * message and of waking a process. So a worker that has answered calls just now may be given as many
  * in a row. The credit that it adapts tells how quick its handlers are, and bounds the row: to 1024
  * calls where they take half a microsecond, to 64 where they take two, and to none from twenty up.
  * What waits behind a row waits no longer than behind the credit itself.
+ *
+ * A credit that was fixed does not tell that. So a row is for who answers more than one call in a
+ * millisecond, and no longer than what was answered in the last PEER_ROW_MS.
  */
 static inline void peer_answered(struct peer *worker, uint64_t now)
 {
+    peer_count_answer(worker, now);
     uint64_t most = (uint64_t)worker->credit * worker->credit / PEER_ROW_CREDIT;
+    most = most < PEER_ROW_CREDIT ? most : PEER_ROW_CREDIT;
+    most = most < peer_pace(worker) ? most : peer_pace(worker);
     if (now - worker->row_at > PEER_ROW_MS)
         worker->row = 0;
     worker->row_at = now;
-    if (worker->row < most && worker->row < PEER_ROW_CREDIT)
-        worker->row++;
+    worker->row = worker->row < most ? worker->row + 1 : (uint32_t)most;
 }
 
 static inline bool peer_has_row(const struct peer *worker, uint64_t now)
 {
-    return worker->row > 0 && now - worker->row_at <= PEER_ROW_MS;
+    return worker->row > 0 && now - worker->row_at <= PEER_ROW_MS &&
+           peer_pace(worker) > PEER_ROW_MS;
 }
 
 static inline bool peer_has_credit(const struct peer *peer, uint64_t now)

@@ -239,10 +239,11 @@ enum outbox_result connection_flush_outbox(struct connection *connection)
 {
     if (!connection_is_open(connection))
         return OUTBOX_GONE;
-    connection->socket_is_dry = false;
     enum outbox_result result = outbox_flush(&connection->outbox, connection->socket, NULL);
     if (result == OUTBOX_BLOCKED && (connection_events(connection) & ZMQ_POLLOUT))
         result = outbox_flush(&connection->outbox, connection->socket, NULL);
+    /* What was sent last, behind that look too, may have taken the signal of an answer. */
+    connection->socket_is_dry = false;
     return result;
 }
 

@@ -89,7 +89,7 @@ static void world_profile(struct world *world)
     }
     world->credit_most = CREDITS[pick(world, ARRAY_SIZE(CREDITS))];
     world->timeout_most = TIMEOUTS[pick(world, ARRAY_SIZE(TIMEOUTS))];
-    world->step_most = 1 + pick(world, 4);
+    world->step_most = pick(world, 5); /* 0: all is quick */
     world->loud = NOBODY;
     if (profile == PROFILE_CROWD) {
         world->loud = (uint8_t)pick(world, PEERS);

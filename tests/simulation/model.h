@@ -116,12 +116,14 @@ struct model_peer {
     uint32_t credit;
     uint32_t held_count;
     uint32_t open_count;
-    uint32_t row;        /* calls it may be given although others have fewer */
-    uint64_t row_at;     /* ms */
-    uint64_t last_given; /* ms */
-    uint64_t number;     /* of its session */
-    uint16_t held[HELD]; /* calls it has */
-    uint16_t open[IDS];  /* calls it made and waits for: index + 1, by client_id % IDS */
+    uint32_t row;           /* calls it may be given although others have fewer */
+    uint32_t answers[2];    /* since then, and in the time as long before */
+    uint64_t answers_since; /* ms */
+    uint64_t row_at;        /* ms */
+    uint64_t last_given;    /* ms */
+    uint64_t number;        /* of its session */
+    uint16_t held[HELD];    /* calls it has */
+    uint16_t open[IDS];     /* calls it made and waits for: index + 1, by client_id % IDS */
 };
 
 struct model_limits {

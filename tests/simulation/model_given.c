@@ -93,7 +93,8 @@ static void check_worker(const struct model *model, const struct model_call *cal
 /* May the worker be given a call that would be another's by what they have? Once for each answer. */
 static bool spend_row(const struct model *model, struct model_peer *worker)
 {
-    if (worker->row == 0 || model->now > worker->row_at + ROW_MS)
+    bool is_quick = worker->answers[0] > ROW_MS || worker->answers[1] > ROW_MS;
+    if (worker->row == 0 || model->now > worker->row_at + ROW_MS || !is_quick)
         return false;
     worker->row--;
     return true;

@@ -157,10 +157,23 @@ static void expect(struct model *model, const struct model_call *call,
     model->expected.call = (uint16_t)(call - model->calls + 1);
 }
 
+/* Quick is who answers more than one call in a millisecond. */
+static void count_answer(const struct model *model, struct model_peer *worker)
+{
+    if (model->now >= worker->answers_since + ROW_MS) {
+        bool follows = model->now < worker->answers_since + 2 * ROW_MS;
+        worker->answers[1] = follows ? worker->answers[0] : 0;
+        worker->answers[0] = 0;
+        worker->answers_since = model->now;
+    }
+    worker->answers[0]++;
+}
+
 /* Who answers quickly may be given as many calls in a row. */
 static void note_answer(const struct model *model, struct model_peer *worker)
 {
     uint64_t most = (uint64_t)worker->credit * worker->credit / ROW_CREDIT;
+    count_answer(model, worker);
     if (model->now > worker->row_at + ROW_MS)
         worker->row = 0;
     worker->row_at = model->now;

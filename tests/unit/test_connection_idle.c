@@ -1,6 +1,7 @@
 /* When a connection may be waited for: what a look that found nothing is worth, and for how long. */
 #include "client-lib/connection.h"
 
+#include <dlfcn.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +13,10 @@
 
 #include "base/clock.h"
 #include "fake_broker.h"
+
+enum {
+    MESSAGES = 17, /* one more than the connection's socket has room for */
+};
 
 struct fixture {
     struct fake_broker broker;
@@ -150,6 +155,50 @@ static void who_has_received_looks_again(void **state)
     assert_int_equal(fixture->packets, 3);
 }
 
+/* What happens between libzmq's answer to one function and the next use of the socket. */
+static void (*after_look)(struct fixture *);
+static struct fixture *looked_at;
+
+int zmq_getsockopt(void *socket, int option, void *value, size_t *size)
+{
+    int (*real)(void *, int, void *, size_t *) = NULL;
+    *(void **)&real = dlsym(RTLD_NEXT, "zmq_getsockopt");
+    if (after_look == NULL || option != ZMQ_EVENTS || socket != looked_at->connection.socket)
+        return real(socket, option, value, size);
+    sleep_ms(50); /* libzmq's I/O thread makes room again meanwhile */
+    int rc = real(socket, option, value, size);
+    after_look(looked_at);
+    after_look = NULL;
+    return rc;
+}
+
+static void answer(struct fixture *fixture)
+{
+    fake_broker_reply(&fixture->broker, 1, bytes_of_text("x"));
+    assert_true(tells(fixture));
+}
+
+/* More than libzmq takes at once: the rest is sent after a look, and that takes the signal of an answer
+ * which came behind the look. */
+static void who_has_sent_the_rest_looks_again(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint8_t body[BUNDLE_SIZE_MAX / 2]; /* so that each fills a message */
+    const struct packet call = {.command = PACKET_CALL, .body = {body, sizeof body}};
+    open_session(fixture);
+    looked_at = fixture;
+    after_look = answer;
+    while (after_look != NULL) { /* else libzmq was quick enough to take all of them */
+        for (unsigned i = 0; i < MESSAGES; i++)
+            assert_int_equal(connection_put(&fixture->connection, &call, NULL), BUSBAR_OK);
+        while (connection_flush(&fixture->connection) != OUTBOX_SENT)
+            sleep_ms(1);
+    }
+    assert_true(!connection_is_still(&fixture->connection) || tells(fixture));
+    become_still(fixture);
+    assert_int_equal(fixture->packets, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -157,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_comes_after_a_look_is_the_descriptors_to_tell),
         TEST(who_has_sent_looks_again),
+        TEST(who_has_sent_the_rest_looks_again),
         TEST(who_has_received_looks_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

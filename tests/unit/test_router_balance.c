@@ -176,6 +176,44 @@ static void who_answered_is_given_as_many_in_a_row(void **state)
     }
 }
 
+/* As many clients as there are workers, each of which calls again so long after its answer. Handlers take
+ * 10 ms, so that one is always free. */
+static void none_is_given_a_call_while_another_is_free(unsigned apart_ms, unsigned pause_ms)
+{
+    uint64_t due[WORKERS];
+    for (size_t i = 0; i < WORKERS; i++) {
+        due[call_with_key("")] = rig.now + 10;
+        rig_pass(apart_ms);
+    }
+    for (unsigned turn = 0; turn < 1000; turn++, rig_pass(1)) {
+        for (size_t i = 0; i < WORKERS; i++) {
+            if (due[i] > rig.now)
+                continue;
+            struct call *call = CONTAINER_OF(list_first(&workers[i].running), struct call, place);
+            rig_reply(&workers[i], call_id(call), "x");
+            rig_pass(pause_ms);
+            size_t next = call_with_key("");
+            assert_int_equal(workers[next].load, 1);
+            due[next] = rig.now + 10;
+        }
+    }
+}
+
+/* A fixed credit does not tell how quick handlers are. */
+static void who_takes_long_is_given_none_in_a_row(void **state)
+{
+    static const unsigned CASES[][2] = {{3, 1}, {3, 0}, {0, 1}, {0, 0}, {1, 0}, {4, 5}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
+        scene_of(BALANCE_LEAST_LOADED, NULL);
+        none_is_given_a_call_while_another_is_free(CASES[i][0], CASES[i][1]);
+        for (size_t j = 0; j < WORKERS; j++) {
+            router_peer_fini(&rig.router, &workers[j], rig.now);
+            assert_true(router_peer_init(&rig.router, &workers[j]));
+        }
+    }
+}
+
 static void a_key_stays_and_few_move_when_a_worker_goes_or_comes(void **state)
 {
     static size_t places[KEYS];
@@ -268,6 +306,7 @@ int main(void)
         TEST(turns_of_unequal_weights_are_spread_evenly),
         TEST(no_policy_goes_beyond_the_credit),
         TEST(who_answered_is_given_as_many_in_a_row),
+        TEST(who_takes_long_is_given_none_in_a_row),
         TEST(a_key_stays_and_few_move_when_a_worker_goes_or_comes),
         TEST(keys_follow_the_weights),
         TEST(a_key_whose_worker_is_full_spills_to_the_same_next_one),

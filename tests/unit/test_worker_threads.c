@@ -85,13 +85,18 @@ static void await_replies(struct state *state, size_t count)
         fake_expect(state->fake, PACKET_REPLY);
 }
 
-/* Lets the worker learn that its handlers are quick. */
+/* Lets the worker learn that its handlers are quick, with as many calls at once as it asks for: where all
+ * is slow it gives back what is beyond. */
 static void warm_up(struct state *state)
 {
-    for (uint64_t id = 1000; id < 1400; id++)
-        put(state, id, "0");
-    fake_flush(state->fake);
-    await_replies(state, 400);
+    for (uint64_t id = 1000; id < 1400;) {
+        uint64_t end = id + (state->fake->credit > 1 ? state->fake->credit : 1);
+        size_t count = 0;
+        for (; id < end && id < 1400; id++, count++)
+            put(state, id, "0");
+        fake_flush(state->fake);
+        await_replies(state, count);
+    }
     fake_serve(state->fake, 30);
 }
 
