@@ -81,21 +81,37 @@ struct wheel_timer *wheel_turn_to(struct wheel *wheel, uint64_t now)
     return timer;
 }
 
-/* Milliseconds to the next slot of level 0 that may hold timers, or to where the level ends: there a
- * higher one may empty itself into it. */
-static uint64_t wheel_ahead(const struct wheel *wheel)
+/* The first slot of level 0 from `first` on that may hold timers; WHEEL_SLOTS for none. */
+static size_t wheel_occupied(const struct wheel *wheel, size_t first)
 {
-    size_t first = (wheel->now + 1) & SLOT_MASK;
-    if (first == 0)
-        return 1;
-    uint64_t word = wheel->occupied[first / 64] >> (first % 64);
-    if (word != 0)
-        return 1 + (uint64_t)__builtin_ctzll(word);
-    for (size_t i = first / 64 + 1; i < WHEEL_SLOTS / 64; i++) {
-        if (wheel->occupied[i] != 0)
-            return 1 + i * 64 + (uint64_t)__builtin_ctzll(wheel->occupied[i]) - first;
+    uint64_t word = wheel->occupied[first / 64] & UINT64_MAX << (first % 64);
+    for (size_t i = first / 64;; word = wheel->occupied[i]) {
+        if (word != 0)
+            return i * 64 + (size_t)__builtin_ctzll(word);
+        if (++i == WHEEL_SLOTS / 64)
+            return WHEEL_SLOTS;
     }
-    return 1 + WHEEL_SLOTS - first;
+}
+
+/*
+ * When the next slot of level 0 comes that may hold timers, or that higher levels may fill: they do
+ * where a round of level 0 ends. The first such end is passed if only level 1 would fill there and has
+ * nothing, so that who waits for one far timer is not woken by it.
+ */
+static uint64_t wheel_next(const struct wheel *wheel)
+{
+    uint64_t next = wheel->now + 1;
+    uint64_t end = (next + SLOT_MASK) & ~(uint64_t)SLOT_MASK;
+    if (next < end) {
+        size_t slot = wheel_occupied(wheel, next & SLOT_MASK);
+        if (slot < WHEEL_SLOTS)
+            return end - WHEEL_SLOTS + slot;
+    }
+    size_t above = (end >> SLOT_BITS) & SLOT_MASK;
+    if (above == 0 || !list_is_empty(&wheel->slots[1][above]))
+        return end;
+    next = end + wheel_occupied(wheel, 0);
+    return next < wheel->gathered_due ? next : wheel->gathered_due;
 }
 
 uint64_t wheel_wait(const struct wheel *wheel, uint64_t now)
@@ -104,6 +120,6 @@ uint64_t wheel_wait(const struct wheel *wheel, uint64_t now)
         return UINT64_MAX;
     if (!list_is_empty(&wheel->expired))
         return 0;
-    uint64_t due = wheel->now + wheel_ahead(wheel);
+    uint64_t due = wheel_next(wheel);
     return due > now ? due - now : 0;
 }

@@ -79,8 +79,10 @@ static inline void wheel_stop(struct wheel *wheel, struct wheel_timer *timer)
 /* With no timer set the wheel goes to `now` at once, however long the pause was. */
 static inline void wheel_skip(struct wheel *wheel, uint64_t now)
 {
-    if (wheel->count == 0 && now > wheel->now)
+    if (wheel->count == 0 && now > wheel->now) {
         wheel->now = now;
+        wheel->gathered_due = UINT64_MAX;
+    }
 }
 
 /* For wheel_expired, where time has passed or timers are due. */
@@ -97,7 +99,7 @@ static inline struct wheel_timer *wheel_expired(struct wheel *wheel, uint64_t no
 
 /*
  * Milliseconds until wheel_expired may have something to do, never too late: exact if that is before
- * the next multiple of 256 ms, else at most that moment; UINT64_MAX with no timer set.
+ * the next multiple of 256 ms, else at most the one after; UINT64_MAX with no timer set.
  */
 uint64_t wheel_wait(const struct wheel *wheel, uint64_t now);
 

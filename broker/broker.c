@@ -157,17 +157,17 @@ static bool broker_receive(struct broker *broker)
 {
     uint64_t packets = broker->packets;
     unsigned limit = broker->is_calm && broker->since_dry == 0 ? 1 : TURN_MESSAGES;
-    struct message *message = &broker->message;
     for (unsigned i = 0; i < limit && broker->packets - packets < TURN_PACKETS; i++) {
-        if (!socket_receive(broker, message)) {
+        if (!broker->has_message && !socket_receive(broker)) {
             broker->is_calm = broker->since_dry <= 1;
             broker->since_dry = 0;
             broker->socket_is_dry = true;
             return false;
         }
+        broker->has_message = false;
         broker->since_dry++;
         broker_take(broker);
-        message_close(message);
+        message_close(&broker->message);
         sessions_reap(broker);
     }
     broker->monitor_is_dry = broker->is_calm; /* a busy loop does not sleep: it looks each turn */
@@ -179,14 +179,6 @@ static bool has_input(void *socket)
     int events = 0;
     size_t size = sizeof events;
     return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
-}
-
-static int socket_fd(void *socket)
-{
-    int fd = -1;
-    size_t size = sizeof fd;
-    (void)zmq_getsockopt(socket, ZMQ_FD, &fd, &size);
-    return fd;
 }
 
 static int broker_timeout(const struct broker *broker)
@@ -207,7 +199,7 @@ static int broker_timeout(const struct broker *broker)
     return (int)wait;
 }
 
-/* Was broker_stop called? A loop that never sleeps has to ask. */
+/* Was broker_stop called? */
 static void broker_hear(struct broker *broker)
 {
     uint64_t told;
@@ -216,22 +208,35 @@ static void broker_hear(struct broker *broker)
 }
 
 /*
- * Sleeps until there is something to do. libzmq's descriptors tell of changes, not of states, and a
- * send may take a change in: so the states are asked after the last send and before sleeping.
+ * Sleeps until there is something to do. Under traffic that is a message soon, and nothing else is
+ * heard for a moment. Then all is, by libzmq's descriptors: they tell of changes, not of states, and
+ * a send or a receive may take a change in, so the states are asked before.
  */
 static void broker_wait(struct broker *broker)
 {
     struct pollfd fds[] = {
-        {.fd = socket_fd(broker->socket), .events = POLLIN},
-        {.fd = socket_fd(broker->monitor.socket), .events = POLLIN},
+        {.fd = broker->fd, .events = POLLIN},
+        {.fd = broker->monitor_fd, .events = POLLIN},
         {.fd = broker->wake, .events = POLLIN},
     };
+    if (broker_timeout(broker) > SOCKET_WAIT_MS && socket_wait(broker))
+        return;
     if (!broker->socket_is_dry && has_input(broker->socket))
         return;
+    broker->now = clock_ms();
     (void)poll(fds, ARRAY_SIZE(fds), broker_timeout(broker));
+    broker->looked = clock_ms();
     broker->monitor_is_dry = fds[1].revents == 0;
     if (fds[2].revents != 0)
         broker_hear(broker);
+}
+
+/* What waiting for messages alone does not tell. */
+static void broker_look(struct broker *broker)
+{
+    socket_watch(broker);
+    broker_hear(broker);
+    broker->looked = broker->now;
 }
 
 /* The looks that are not for every turn. */
@@ -253,8 +258,8 @@ bool broker_turn(struct broker *broker)
 {
     broker->now = clock_ms();
     router_expire(&broker->router, broker->now);
-    if (!broker->monitor_is_dry)
-        socket_watch(broker); /* first: no call is given to a worker that is known to be gone */
+    if (!broker->monitor_is_dry || broker->now >= broker->looked + SOCKET_WAIT_MS)
+        broker_look(broker); /* first: no call is given to a worker that is known to be gone */
     bool more = broker_receive(broker);
     if (!list_is_empty(&broker->broken) &&
         (!more || broker->now - broker->broken_since >= BROKEN_MS))
@@ -330,9 +335,7 @@ static void broker_drain(struct broker *broker)
         bool more = broker_turn(broker);
         if ((!more && broker_has_drained(broker, &quiet)) || clock_ms() >= end || broker->stopping)
             break;
-        if (more)
-            broker_hear(broker);
-        else
+        if (!more)
             broker_wait(broker);
     }
     broker_end_drain(broker);
@@ -341,9 +344,7 @@ static void broker_drain(struct broker *broker)
 enum busbar_status broker_run(struct broker *broker)
 {
     while (!broker->stopping) {
-        if (broker_turn(broker))
-            broker_hear(broker);
-        else
+        if (!broker_turn(broker))
             broker_wait(broker);
     }
     broker_drain(broker);

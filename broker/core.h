@@ -20,6 +20,7 @@ struct bound {
 };
 
 enum {
+    SOCKET_WAIT_MS = 2, /* monitor and broker_stop are not heard for so long at most */
     MESSAGE_FRAMES_MAX = FRAMES_MAX + 5, /* the longest a dialect has: envelope, header, command,
                                             client address, delimiter, body */
 };
@@ -54,6 +55,8 @@ struct broker {
     void *own_context; /* the same if it is ours to end */
     void *socket;      /* the one ROUTER */
     struct monitor monitor;
+    int fd; /* libzmq's descriptors of both, to be polled */
+    int monitor_fd;
     /* "Dry": the last look found nothing and nothing was sent since, so that the descriptor will
      * tell. Each look that is not needed costs a system call or two of every call routed alone. */
     bool socket_is_dry;
@@ -70,6 +73,8 @@ struct broker {
     uint64_t started;
     uint64_t packets;       /* received: bounds a turn */
     struct message message; /* the one that is being taken apart */
+    bool has_message;       /* it was received while waiting, and is to be taken apart */
+    uint64_t looked;        /* ms: when monitor and `wake` were looked at last */
     struct counters counters;
     struct router router;
     struct sessions sessions;
@@ -99,7 +104,11 @@ void builtin_call(struct broker *broker, struct session *session, const struct p
 /* broker/socket.c: the ROUTER and its monitor. */
 enum busbar_status socket_open(struct broker *broker, char *error, size_t error_size);
 void socket_close(struct broker *broker);
-bool socket_receive(struct broker *broker, struct message *message);
+/* The next message becomes broker->message; false if there is none. */
+bool socket_receive(struct broker *broker);
+/* The same after waiting for it, SOCKET_WAIT_MS at most or until a signal: in libzmq's own receive, which
+ * takes fewer system calls than a wait for its descriptor. The turn finds it by `has_message`. */
+bool socket_wait(struct broker *broker);
 /* The descriptor of the connection it came by; -1 if it has none. */
 int message_fd(const struct message *message);
 /* Notes that the peer was heard, and how much of what its connection sent has arrived. */

@@ -42,6 +42,7 @@ static bool socket_set_options(const struct broker *broker, void *socket)
          1}, /* a send to a full or gone peer is an error, not a silent loss */
         {ZMQ_SNDHWM, SEND_HIGH_WATER_MARK},
         {ZMQ_RCVHWM, RECEIVE_HIGH_WATER_MARK},
+        {ZMQ_RCVTIMEO, SOCKET_WAIT_MS},
         {ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
         {ZMQ_BACKLOG, LISTEN_BACKLOG},
         {ZMQ_LINGER, 0},
@@ -137,12 +138,20 @@ static enum busbar_status socket_bind(struct broker *broker, char *error, size_t
     return BUSBAR_OK;
 }
 
+static bool find_fd(void *socket, int *ret)
+{
+    size_t size = sizeof *ret;
+    return zmq_getsockopt(socket, ZMQ_FD, ret, &size) == 0;
+}
+
 enum busbar_status socket_open(struct broker *broker, char *error, size_t error_size)
 {
     broker->socket = zmq_socket(broker->context, ZMQ_ROUTER);
     if (broker->socket == NULL || !socket_set_options(broker, broker->socket) ||
         !monitor_open(&broker->monitor, broker->context, broker->socket,
-                      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED)) {
+                      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED) ||
+        !find_fd(broker->socket, &broker->fd) ||
+        !find_fd(broker->monitor.socket, &broker->monitor_fd)) {
         snprintf(error, error_size, "cannot make the socket: %s", zmq_strerror(errno));
         return BUSBAR_SYSTEM;
     }
@@ -172,24 +181,20 @@ static bool receive(void *socket, zmq_msg_t *frame)
     return rc >= 0;
 }
 
-/* Frames past those a message may have are counted, and not stored. */
-bool socket_receive(struct broker *broker, struct message *message)
+/* The rest of a message whose first frame is here. Frames past those a message may have are counted,
+ * and not stored. */
+static void receive_message(struct broker *broker, zmq_msg_t *first)
 {
-    zmq_msg_t spare;
-    zmq_msg_init(&spare);
-    if (!receive(broker->socket, &spare)) {
-        zmq_msg_close(&spare);
-        return false;
-    }
-    size_t size = zmq_msg_size(&spare);
+    struct message *message = &broker->message;
+    size_t size = zmq_msg_size(first);
     message->from.size = (uint8_t)(size <= ROUTING_ID_MAX ? size : 0);
-    memcpy(message->from.bytes, zmq_msg_data(&spare), message->from.size);
-    bool more = zmq_msg_more(&spare);
+    memcpy(message->from.bytes, zmq_msg_data(first), message->from.size);
+    bool more = zmq_msg_more(first);
     message->count = 0;
     message->bytes = 0;
     while (more) {
         bool stored = message->count < MESSAGE_FRAMES_MAX;
-        zmq_msg_t *frame = stored ? &message->frames[message->count] : &spare;
+        zmq_msg_t *frame = stored ? &message->frames[message->count] : first;
         if (stored)
             zmq_msg_init(frame);
         if (!receive(broker->socket, frame))
@@ -198,8 +203,29 @@ bool socket_receive(struct broker *broker, struct message *message)
         message->bytes += intake_frame_bytes(zmq_msg_size(frame));
         more = zmq_msg_more(frame);
     }
-    zmq_msg_close(&spare);
-    return true;
+}
+
+bool socket_receive(struct broker *broker)
+{
+    zmq_msg_t first;
+    zmq_msg_init(&first);
+    bool is_there = receive(broker->socket, &first);
+    if (is_there)
+        receive_message(broker, &first);
+    zmq_msg_close(&first);
+    return is_there;
+}
+
+bool socket_wait(struct broker *broker)
+{
+    zmq_msg_t first;
+    zmq_msg_init(&first);
+    broker->has_message = zmq_msg_recv(&first, broker->socket, 0) >= 0;
+    broker->socket_is_dry = !broker->has_message && errno == EAGAIN;
+    if (broker->has_message)
+        receive_message(broker, &first);
+    zmq_msg_close(&first);
+    return broker->has_message;
 }
 
 int message_fd(const struct message *message)

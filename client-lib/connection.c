@@ -100,6 +100,9 @@ static void connection_hang_up(struct connection *connection)
         monitor_close(&connection->monitor, connection->socket);
     if (connection->socket != NULL)
         zmq_close(connection->socket);
+    if (connection->has_first)
+        zmq_msg_close(&connection->first);
+    connection->has_first = false;
     connection->socket = NULL;
     connection->link_fd = -1;
     connection->fds[0] = connection->fds[1] = -1;
@@ -132,6 +135,7 @@ enum busbar_status connection_open(struct connection *connection)
     connection->explained = false;
     connection->socket_is_dry = false;
     connection->monitor_is_dry = false;
+    connection->patience = 0;
     return BUSBAR_OK;
 }
 
@@ -250,7 +254,7 @@ enum outbox_result connection_flush_outbox(struct connection *connection)
 /* The monitor's PAIR is only read, and a look that finds nothing leaves its descriptor reliable. */
 static bool has_work(const struct connection *connection)
 {
-    return !connection->monitor_is_dry ||
+    return connection->has_first || !connection->monitor_is_dry ||
            (connection->linked && !connection_is_open(connection) && !connection->dismissed);
 }
 
@@ -271,6 +275,29 @@ bool connection_is_still(struct connection *connection)
         connection->socket != NULL)
         return !has_work(connection);
     return connection_is_idle(connection);
+}
+
+/* Sets how long a receive that waits waits; that is no system call. */
+static bool be_patient(struct connection *connection, uint64_t wait_ms)
+{
+    int patience = wait_ms < CONNECTION_WAIT_MS ? (int)wait_ms : CONNECTION_WAIT_MS;
+    if (connection->patience == patience)
+        return true;
+    if (zmq_setsockopt(connection->socket, ZMQ_RCVTIMEO, &patience, sizeof patience) != 0)
+        return false;
+    connection->patience = patience;
+    return true;
+}
+
+bool connection_wait(struct connection *connection, uint64_t wait_ms)
+{
+    if (connection->state != CONNECTION_UP || has_work(connection) ||
+        !outbox_is_empty(&connection->outbox) || !be_patient(connection, wait_ms))
+        return false;
+    zmq_msg_init(&connection->first);
+    connection->has_first = zmq_msg_recv(&connection->first, connection->socket, 0) >= 0;
+    connection->socket_is_dry = !connection->has_first && errno == EAGAIN;
+    return connection->has_first;
 }
 
 void connection_fds(const struct connection *connection, int fds[CONNECTION_FDS])

@@ -50,6 +50,7 @@ enum connection_state {
 
 enum {
     CONNECTION_FDS = 2,
+    CONNECTION_WAIT_MS = 10, /* at most, in connection_wait */
 };
 
 struct connection {
@@ -76,6 +77,9 @@ struct connection {
      * descriptor tells what comes. */
     bool socket_is_dry;
     bool monitor_is_dry;
+    int patience;    /* ms: how long a receive that waits waits; 0 for not set */
+    bool has_first;  /* connection_wait has received a frame, that is to be processed */
+    zmq_msg_t first; /* that one */
 };
 
 /* Prepares a connection: nothing is opened yet. BAD_ARGUMENT for an endpoint that is not one. */
@@ -137,5 +141,14 @@ bool connection_is_idle(struct connection *connection);
  * after a look that found nothing. What has come since then is the descriptors' to tell. */
 bool connection_is_still(struct connection *connection);
 void connection_fds(const struct connection *connection, int fds[CONNECTION_FDS]);
+
+/*
+ * Waits for a message in libzmq's own receive, which takes half the system calls of a wait for the
+ * descriptors; for `wait_ms` at most, and never longer than CONNECTION_WAIT_MS, for what the link
+ * tells is not heard meanwhile: who waits longer goes on with the descriptors. True if a message is
+ * there to be processed. False if the time is up or a signal came, and at once where there is no
+ * session or other work.
+ */
+bool connection_wait(struct connection *connection, uint64_t wait_ms);
 
 #endif

@@ -61,11 +61,22 @@ static bool receive_rest(void *socket, struct message *message)
     return good;
 }
 
+/* The first frame, which connection_wait may have received already; false if nothing is there. */
+static bool receive_first(struct connection *connection, zmq_msg_t *frame)
+{
+    if (!connection->has_first)
+        return receive_frame(connection->socket, frame);
+    connection->has_first = false;
+    zmq_msg_init(frame);
+    zmq_msg_move(frame, &connection->first);
+    return true;
+}
+
 /* False if nothing is there. */
-static bool message_receive(const struct connection *connection, struct message *message)
+static bool message_receive(struct connection *connection, struct message *message)
 {
     bool good = true;
-    if (!receive_frame(connection->socket, &message->first))
+    if (!receive_first(connection, &message->first))
         return false;
     message->frame = NULL;
     message->attached = NULL;

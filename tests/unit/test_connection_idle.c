@@ -2,12 +2,15 @@
 #include "client-lib/connection.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/time.h>
 
 #include <cmocka.h>
 
@@ -199,6 +202,87 @@ static void who_has_sent_the_rest_looks_again(void **state)
     assert_int_equal(fixture->packets, 1);
 }
 
+static void a_wait_ends_with_a_message_that_is_to_be_processed(void **state)
+{
+    struct fixture *fixture = *state;
+    open_session(fixture);
+    fake_broker_reply(&fixture->broker, 1, bytes_of_text("x"));
+    while (!connection_wait(&fixture->connection, 1000))
+        ;
+    assert_int_equal(fixture->packets, 0);
+    assert_false(connection_is_still(&fixture->connection));
+    assert_false(connection_wait(&fixture->connection, 1000)); /* there is work already */
+    become_still(fixture);
+    assert_int_equal(fixture->packets, 1);
+}
+
+static void a_message_that_was_waited_for_may_be_left_when_the_connection_closes(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[4000] = "";
+    open_session(fixture);
+    fake_broker_reply(&fixture->broker, 1, (struct bytes){(uint8_t *)text, sizeof text});
+    while (!connection_wait(&fixture->connection, 1000))
+        ;
+    connection_close(&fixture->connection, 0);
+    assert_true(connection_is_idle(&fixture->connection));
+    assert_int_equal(fixture->packets, 0);
+}
+
+/* And then the descriptors tell of what comes. */
+static void a_wait_for_nothing_ends_in_time(void **state)
+{
+    struct fixture *fixture = *state;
+    open_session(fixture);
+    uint64_t begun = clock_ns();
+    assert_false(connection_wait(&fixture->connection, 5));
+    assert_in_range(clock_ns() - begun, 4 * 1000000, UINT64_MAX);
+    begun = clock_ns();
+    assert_false(connection_wait(&fixture->connection, UINT64_MAX));
+    assert_in_range(clock_ns() - begun, (CONNECTION_WAIT_MS - 1) * 1000000, UINT64_MAX);
+    assert_true(connection_is_still(&fixture->connection));
+    fake_broker_reply(&fixture->broker, 1, bytes_of_text("x"));
+    assert_true(tells(fixture));
+    become_still(fixture);
+    assert_int_equal(fixture->packets, 1);
+}
+
+static void there_is_no_wait_without_a_session_or_with_something_to_send(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct packet beat = {.command = PACKET_HEARTBEAT};
+    assert_false(connection_wait(&fixture->connection, UINT64_MAX));
+    open_session(fixture);
+    assert_int_equal(connection_put(&fixture->connection, &beat, NULL), BUSBAR_OK);
+    fake_broker_reply(&fixture->broker, 1, bytes_of_text("x"));
+    assert_true(tells(fixture));
+    assert_false(connection_wait(&fixture->connection, UINT64_MAX));
+    become_still(fixture);
+    assert_int_equal(fixture->packets, 1);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+static void a_signal_ends_a_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct sigaction action = {.sa_handler = on_alarm};
+    const struct itimerval often = {.it_interval.tv_usec = 2000, .it_value.tv_usec = 2000};
+    const struct itimerval never = {0};
+    open_session(fixture);
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    bool is_there = connection_wait(&fixture->connection, UINT64_MAX);
+    int reason = errno;
+    assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+    assert_false(is_there);
+    assert_int_equal(reason, EINTR);
+    become_still(fixture);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -208,6 +292,11 @@ int main(void)
         TEST(who_has_sent_looks_again),
         TEST(who_has_sent_the_rest_looks_again),
         TEST(who_has_received_looks_again),
+        TEST(a_wait_ends_with_a_message_that_is_to_be_processed),
+        TEST(a_message_that_was_waited_for_may_be_left_when_the_connection_closes),
+        TEST(a_wait_for_nothing_ends_in_time),
+        TEST(there_is_no_wait_without_a_session_or_with_something_to_send),
+        TEST(a_signal_ends_a_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
