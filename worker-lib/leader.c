@@ -17,7 +17,6 @@ enum {
     QUEUED_LOOK_MS = 20,
     GREETING_MS = 3000, /* how long HELLO may go without an answer */
     BLOCKED_MS = 1,
-    MESSAGE_WAIT_MS = 10, /* how long only a message can end a wait */
     REOPEN_MS = 500,
     DRAINING_LOOK_MS = 100,
     EXTRA_CREDIT_MS = 100,   /* how long it is kept when no handler is away any more */
@@ -31,8 +30,7 @@ struct turn {
     bool may_wait;
     bool drain; /* says GOAWAY: the stop has begun */
     bool draining;
-    bool idle;  /* no request is here in any form, or on its way */
-    bool alone; /* no other thread has anything to send, or calls to let begin */
+    bool idle; /* no request is here in any form, or on its way */
     bool heartbeat_lost;
     uint64_t services_at;
     uint64_t stop_at;
@@ -140,7 +138,6 @@ static void plan(struct busbar_worker *worker, struct turn *turn)
     turn->may_wait = !turn->heartbeat_lost &&
                      (worker->queue.count == 0 || worker->running >= worker->threads ||
                       worker->denied_ns != 0);
-    turn->alone = worker->active.count == 0 && worker->crew == NULL && !turn->draining;
     if (worker->queue.count > 0 && turn->wait_ms > QUEUED_LOOK_MS)
         turn->wait_ms = QUEUED_LOOK_MS;
 }
@@ -221,14 +218,6 @@ static unsigned poll_connection(struct busbar_worker *worker, const struct turn 
     return ready > (polled[0].revents != 0) ? 1 : 0;
 }
 
-/* Under traffic the next call comes soon. What the application wants meanwhile, as to stop the worker,
- * is heard after the wait. */
-static bool wait_for_message(struct leader *leader, const struct turn *turn, int timeout)
-{
-    bool is_long = timeout < 0 || timeout > MESSAGE_WAIT_MS;
-    return turn->alone && is_long && connection_wait(&leader->connection, MESSAGE_WAIT_MS);
-}
-
 /*
  * Waits for something to do, if there is nothing and the turn may wait. Returns how many messages
  * to take in now: each look into an empty socket costs system calls, so none is taken that the next
@@ -241,9 +230,7 @@ static unsigned wait_for_work(struct busbar_worker *worker, const struct turn *t
         return MESSAGES_PER_TURN;
     if (!answers_sleep(&worker->answers) && !leader->blocked)
         return 0;
-    unsigned messages = wait_for_message(leader, turn, wait_timeout(worker, turn))
-                            ? 1
-                            : poll_connection(worker, turn);
+    unsigned messages = poll_connection(worker, turn);
     answers_awake(&worker->answers);
     leader->now = clock_ms();
     return messages;
