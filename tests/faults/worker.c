@@ -100,7 +100,8 @@ int fault_worker_run(const void *argument)
     signal(SIGTERM, on_signal);
     enum busbar_status status = busbar_worker_start(running);
     if (status == BUSBAR_OK)
-        status = busbar_worker_wait_ready(running, READY_MS); /* not OK if it is stopped meanwhile */
+        status = busbar_worker_wait_ready(running,
+                                          READY_MS); /* not OK if it is stopped meanwhile */
     if (status == BUSBAR_OK) {
         puts("ready");
         fflush(stdout);
