@@ -229,6 +229,19 @@ static void on_outcome(struct uplink *uplink, struct call *call, const struct pa
     client_deliver(client, call, reply);
 }
 
+static void on_part(struct uplink *uplink, struct call *call, const struct packet *packet,
+                    struct blob *attached)
+{
+    client_take_part(uplink->client, call, packet, attached);
+}
+
+static void on_progress(struct uplink *uplink, struct call *call, const struct packet *packet,
+                        struct blob *attached)
+{
+    (void)attached;
+    client_take_progress(uplink->client, call, packet);
+}
+
 /* An ERROR without a call while the session is not granted: this broker will not have us. */
 static void uplink_hear(struct uplink *uplink, const struct packet *packet)
 {
@@ -246,32 +259,21 @@ static void uplink_hear(struct uplink *uplink, const struct packet *packet)
     client_leave_broker(client);
 }
 
-/* What is told of a call. */
-static void on_answer(struct uplink *uplink, struct call *call, const struct packet *packet,
-                      struct blob *attached)
-{
-    if (packet->command == PACKET_REPLY || packet->command == PACKET_ERROR)
-        on_outcome(uplink, call, packet, attached);
-    else if (packet->command == PACKET_PART)
-        client_take_part(uplink->client, call, packet, attached);
-    else
-        client_take_progress(uplink->client, call, packet);
-}
-
-static bool is_answer(uint8_t command)
-{
-    return command == PACKET_REPLY || command == PACKET_ERROR || command == PACKET_PART ||
-           command == PACKET_PROGRESS;
-}
-
 static void on_packet(void *owner, const struct packet *packet, struct blob *frame,
                       struct blob *attached)
 {
+    static void (*const answers[256])(struct uplink *, struct call *, const struct packet *,
+                                      struct blob *) = {
+        [PACKET_REPLY] = on_outcome,
+        [PACKET_ERROR] = on_outcome,
+        [PACKET_PART] = on_part,
+        [PACKET_PROGRESS] = on_progress,
+    };
     struct uplink *uplink = owner;
     (void)frame;
-    struct call *call = is_answer(packet->command) ? uplink_find(uplink, packet->id) : NULL;
+    struct call *call = answers[packet->command] != NULL ? uplink_find(uplink, packet->id) : NULL;
     if (call != NULL)
-        on_answer(uplink, call, packet, attached);
+        answers[packet->command](uplink, call, packet, attached);
     else
         uplink_hear(uplink, packet);
 }

@@ -35,7 +35,6 @@ static bool is_plain(const struct busbar_call *call)
 
 static bool is_reserved_set(const struct busbar_call *request)
 {
-#pragma GCC unroll 4
     for (size_t i = 0; i < sizeof request->reserved / sizeof request->reserved[0]; i++) {
         if (request->reserved[i] != NULL)
             return true;
