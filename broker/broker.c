@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/random.h"
 #include "broker/core.h"
 
@@ -96,6 +97,7 @@ static enum busbar_status broker_open(struct broker *broker, char *error, size_t
 {
     broker->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     broker->context = broker->hooks.zmq_context;
+    heap_keep();
     if (broker->context == NULL)
         broker->context = broker->own_context = zmq_ctx_new();
     if (broker->wake < 0 || broker->context == NULL) {

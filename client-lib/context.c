@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "base/heap.h"
+
 enum {
     /* A client or worker has three; the 1023 that libzmq allows are too few for an export of 1000
      * instances. Costs 16 bytes of memory each. */
@@ -32,6 +34,7 @@ void *context_ref(void)
         return NULL;
     pthread_mutex_lock(&lock);
     if (context == NULL) {
+        heap_keep();
         context = zmq_ctx_new();
         if (context != NULL)
             zmq_ctx_set(context, ZMQ_MAX_SOCKETS, SOCKETS_MAX);
