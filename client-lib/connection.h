@@ -50,7 +50,7 @@ enum connection_state {
 
 enum {
     CONNECTION_FDS = 2,
-    CONNECTION_WAIT_MS = 10, /* at most, in connection_wait */
+    CONNECTION_WAIT_MS = 50, /* at most, in connection_wait */
 };
 
 struct connection {
