@@ -23,6 +23,7 @@ struct peer {
     size_t kept_bytes;      /* request bytes kept for its calls */
     uint32_t most_calls[2]; /* call_count at most: since `most_since`, and in the second before */
     uint64_t most_since;    /* ms */
+    uint64_t calling_since; /* ms: its first call after seconds without any */
     bool calls_whole;       /* its protocol has no methods, and names by rules of its own */
     bool congested;         /* much is due to it: what can be done without is not sent */
     bool full;              /* as much: as a worker it gets no more calls until it has taken some */
@@ -54,6 +55,7 @@ enum {
     PEER_PACE_CALLS = 128,  /* what a paced worker is given at once */
     PEER_PACE_MS = 1000,    /* for how long after a light call beside a flood */
     PEER_PACE_SHARE = 8,    /* a client is light beside one that has so many times its calls out */
+    PEER_NEW_MS = 100,      /* before that nobody knows: each flood begins with one call */
     PEER_ROW_CREDIT = 1024, /* see peer_answered() */
     PEER_ROW_MS = 16,
     PEER_MOST_MS = 1000, /* a moment without calls does not make a client a light one */
@@ -68,9 +70,11 @@ static inline bool peer_is_worker(const struct peer *peer)
 static inline void peer_called(struct peer *client, uint64_t now)
 {
     if (now - client->most_since >= PEER_MOST_MS) {
-        client->most_calls[1] = now - client->most_since < 2 * PEER_MOST_MS ? client->most_calls[0]
-                                                                            : 0;
+        bool goes_on = client->most_since != 0 && now - client->most_since < 2 * PEER_MOST_MS;
+        client->most_calls[1] = goes_on ? client->most_calls[0] : 0;
         client->most_calls[0] = 0;
+        if (!goes_on)
+            client->calling_since = now;
         client->most_since = now;
     }
     if (client->call_count > client->most_calls[0])
@@ -81,6 +85,13 @@ static inline uint32_t peer_most_calls(const struct peer *client)
 {
     return client->most_calls[0] > client->most_calls[1] ? client->most_calls[0]
                                                          : client->most_calls[1];
+}
+
+/* Has it few calls out beside one that has `flood`? */
+static inline bool peer_is_light(const struct peer *client, uint32_t flood, uint64_t now)
+{
+    return (uint64_t)peer_most_calls(client) * PEER_PACE_SHARE < flood &&
+           now - client->calling_since >= PEER_NEW_MS;
 }
 
 static inline void peer_count_answer(struct peer *worker, uint64_t now)

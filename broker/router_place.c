@@ -11,15 +11,14 @@
 /* Notes whose call the worker is given, and paces it if a light client meets a flood there. */
 static void worker_pace(struct router *router, struct peer *worker, const struct peer *client)
 {
-    uint32_t count = peer_most_calls(client);
     if (client->number != worker->last_client &&
-        (uint64_t)count * PEER_PACE_SHARE < worker->last_count) {
+        peer_is_light(client, worker->last_count, router->wheel.now)) {
         worker->paced_until = router->wheel.now + PEER_PACE_MS;
         list_remove(&worker->paced);
         list_append(&router->paced, &worker->paced);
     }
     worker->last_client = client->number;
-    worker->last_count = count;
+    worker->last_count = peer_most_calls(client);
 }
 
 /* A call that is given to a worker for the first time earns a part of a repetition. */

@@ -139,21 +139,6 @@ static void a_queued_call_does_not_wait_behind_a_method_no_free_worker_offers(vo
     assert_int_equal(rig_count(&second, PACKET_CALL), 2);
 }
 
-static void one_clients_flood_does_not_delay_a_light_caller(void **state)
-{
-    (void)state;
-    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
-    for (uint64_t id = 0; id < 60; id++)
-        rig_call(&client, id, "greeter", "hello");
-    rig_call(&other, 1, "greeter", "hello");
-    unsigned before = 0;
-    while (rig_count(&other, PACKET_REPLY) == 0 && before < 100) {
-        rig_reply(&worker, rig_last(&worker, PACKET_CALL)->packet.id, "x");
-        before++;
-    }
-    assert_true(before < 15);
-}
-
 static void one_session_may_not_register_without_bound(void **state)
 {
     char name[32];
@@ -167,48 +152,6 @@ static void one_session_may_not_register_without_bound(void **state)
     assert_int_equal(status, BUSBAR_BUSY);
     assert_true(count > 10000);
     assert_int_equal(rig_export(&second, "greeter", GREETER), BUSBAR_OK);
-}
-
-static void a_worker_that_a_flood_and_a_light_caller_share_is_paced(void **state)
-{
-    (void)state;
-    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
-    router_credit(&rig.router, &worker, 1000, rig.now);
-    for (uint64_t id = 0; id < 200; id++)
-        rig_call(&client, id, "greeter", "hello");
-    assert_int_equal(worker.load, 200);
-    rig_call(&other, 1, "greeter", "hello");
-    assert_int_equal(worker.load, 201);
-    rig_call(&client, 200, "greeter", "hello");
-    assert_int_equal(worker.load, 201); /* it waits for the load to fall */
-    rig.now += PEER_PACE_MS - 1;
-    router_expire(&rig.router, rig.now);
-    assert_int_equal(worker.load, 201);
-    assert_int_equal(router_wait(&rig.router, rig.now), 1);
-    rig.now += 1;
-    router_expire(&rig.router, rig.now);
-    assert_int_equal(worker.load, 202);
-}
-
-/* Its calls may all be on their way back just then. */
-static void a_flood_that_has_no_call_for_a_moment_is_not_light(void **state)
-{
-    uint64_t ids[100];
-    (void)state;
-    assert_int_equal(rig_export(&worker, "greeter", GREETER), BUSBAR_OK);
-    router_credit(&rig.router, &worker, 1000, rig.now);
-    for (uint64_t id = 0; id < ARRAY_SIZE(ids); id++) {
-        rig_call(id % 2 == 0 ? &client : &other, id, "greeter", "hello");
-        ids[id] = rig_last(&worker, PACKET_CALL)->packet.id;
-    }
-    for (uint64_t id = 0; id < ARRAY_SIZE(ids); id++)
-        rig_reply(&worker, ids[id], "x");
-    for (uint64_t id = 0; id < 200; id++)
-        rig_call(&client, id, "greeter", "hello");
-    rig_call(&other, 200, "greeter", "hello");
-    assert_int_equal(worker.load, 201);
-    rig_call(&client, 200, "greeter", "hello");
-    assert_int_equal(worker.load, 202);
 }
 
 static void registrations_are_checked(void **state)
@@ -381,10 +324,7 @@ int main(void)
         TEST(methods_belong_to_registrations),
         TEST(services_of_one_worker_take_turns),
         TEST(a_queued_call_does_not_wait_behind_a_method_no_free_worker_offers),
-        TEST(one_clients_flood_does_not_delay_a_light_caller),
         TEST(one_session_may_not_register_without_bound),
-        TEST(a_worker_that_a_flood_and_a_light_caller_share_is_paced),
-        TEST(a_flood_that_has_no_call_for_a_moment_is_not_light),
         TEST(registrations_are_checked),
         TEST(deregistering_one_service_leaves_the_other),
         TEST(a_draining_broker_refuses_new_calls),
