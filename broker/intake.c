@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 enum {
@@ -12,6 +13,8 @@ enum {
     FDS_MIN = 64,
     INTERVAL_MS = 200,
     SUSPECT_INTERVAL_MS = 20,
+    LOOKS_MIN = 512, /* connections looked at in a check, if there are so many */
+    PARTS = 8,       /* of all, where there are more */
 };
 
 void intake_init(struct intake *intake, uint64_t body_limit, uint32_t fd_limit)
@@ -83,14 +86,33 @@ static uint64_t connection_ahead(const struct intake_connection *connection, int
                : 0;
 }
 
+/* Whatever is piled up takes memory. */
+static bool has_grown(struct intake *intake)
+{
+    struct rusage usage;
+    long before = intake->peak_kib;
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return true;
+    intake->peak_kib = usage.ru_maxrss;
+    return usage.ru_maxrss > before;
+}
+
+static size_t looks_of_a_check(struct intake *intake)
+{
+    size_t part = intake->size / PARTS > LOOKS_MIN ? intake->size / PARTS : LOOKS_MIN;
+    return has_grown(intake) || part > intake->size ? intake->size : part;
+}
+
 size_t intake_check(struct intake *intake, uint64_t now)
 {
     size_t cut = 0;
     intake->next_check = now + INTERVAL_MS;
-    for (size_t fd = 0; fd < intake->size; fd++) {
+    for (size_t looks = looks_of_a_check(intake); looks > 0; looks--) {
+        size_t fd = intake->next < intake->size ? intake->next : 0;
         struct intake_connection *connection = &intake->by_fd[fd];
         bool stands = connection->taken == connection->before;
         connection->before = connection->taken;
+        intake->next = fd + 1;
         if (!stands)
             continue;
         uint64_t ahead = connection_ahead(connection, (int)fd);

@@ -22,6 +22,8 @@ struct intake {
     uint64_t allowance;  /* bytes a connection may be ahead */
     uint32_t fd_limit;   /* descriptors from here on are not for peers */
     uint64_t next_check; /* ms */
+    long peak_kib;       /* of the process's memory, at the last check */
+    size_t next;         /* descriptor where the next one goes on */
 };
 
 void intake_init(struct intake *intake, uint64_t body_limit, uint32_t fd_limit);
@@ -56,8 +58,9 @@ bool intake_cut(struct intake *intake, int fd);
 
 /*
  * Cuts every connection that is too far ahead and of which nothing has reached the broker since the
- * last check: the messages of one that is only faster than the broker do. Sets `next_check`, soon if
- * there is a suspect. Returns how many were cut.
+ * last check: the messages of one that is only faster than the broker do. As each look at a connection
+ * is a system call, it is an eighth of them at a time if there are many, unless the process has come to
+ * need more memory than ever. Sets `next_check`, soon if there is a suspect. Returns how many were cut.
  */
 size_t intake_check(struct intake *intake, uint64_t now);
 

@@ -1,0 +1,115 @@
+/* How many connections a check looks at, with a real one whose bytes never come to a message. */
+#include "broker/intake.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+    HIGH_FD = 900,              /* so that the table has 1024 rows, two checks' worth */
+    PILE = 9 * 1024 * 1024,     /* more than a connection may be ahead, where bodies have 0 bytes */
+    MEMORY = 256 * 1024 * 1024, /* more than a test ever needs */
+};
+
+struct scene {
+    struct intake intake;
+    int sender;
+};
+
+static void connect_to_high_fd(struct scene *scene)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    scene->sender = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(connect(scene->sender, (struct sockaddr *)&address, size), 0);
+    int accepted = accept(listener, NULL, NULL);
+    assert_int_equal(dup2(accepted, HIGH_FD), HIGH_FD);
+    close(accepted);
+    close(listener);
+}
+
+static int set_up(void **state)
+{
+    struct scene *scene = calloc(1, sizeof *scene);
+    assert_non_null(scene);
+    connect_to_high_fd(scene);
+    intake_init(&scene->intake, 0, HIGH_FD + 1);
+    assert_true(intake_open(&scene->intake, HIGH_FD));
+    assert_int_equal(intake_check(&scene->intake, 0), 0); /* from here on memory has not grown */
+    *state = scene;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct scene *scene = *state;
+    intake_fini(&scene->intake);
+    close(HIGH_FD);
+    close(scene->sender);
+    free(scene);
+    return 0;
+}
+
+/* Sent and read, as libzmq reads what it does not show yet. */
+static void pile_up(const struct scene *scene)
+{
+    static char bytes[64 * 1024];
+    for (size_t sent = 0; sent < PILE; sent += sizeof bytes) {
+        assert_int_equal(send(scene->sender, bytes, sizeof bytes, 0), sizeof bytes);
+        assert_int_equal(recv(HIGH_FD, bytes, sizeof bytes, MSG_WAITALL), sizeof bytes);
+    }
+}
+
+static void many_connections_are_looked_at_by_and_by(void **state)
+{
+    struct scene *scene = *state;
+    pile_up(scene);
+    assert_int_equal(intake_check(&scene->intake, 200), 0);
+    assert_int_equal(intake_check(&scene->intake, 400), 1);
+    assert_int_equal(recv(HIGH_FD, &(char){0}, 1, 0), 0);
+}
+
+static void all_are_looked_at_when_memory_grows(void **state)
+{
+    struct scene *scene = *state;
+    pile_up(scene);
+    char *memory = malloc(MEMORY);
+    assert_non_null(memory);
+    memset(memory, 1, MEMORY);
+    assert_int_equal(intake_check(&scene->intake, 200), 1);
+    free(memory);
+}
+
+static void whose_messages_arrive_is_left_alone(void **state)
+{
+    struct scene *scene = *state;
+    pile_up(scene);
+    for (uint64_t now = 200; now < 1000; now += 200) {
+        intake_take(&scene->intake, HIGH_FD, 1);
+        assert_int_equal(intake_check(&scene->intake, now), 0);
+        intake_take(&scene->intake, HIGH_FD, 1);
+        assert_int_equal(intake_check(&scene->intake, now + 100), 0);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(many_connections_are_looked_at_by_and_by),
+        TEST(all_are_looked_at_when_memory_grows),
+        TEST(whose_messages_arrive_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
