@@ -16,7 +16,7 @@
 enum {
     /* Messages libzmq may hold for one peer. A message is a bundle of up to 64 KiB, so the default
      * of 1000 would hold 64 MiB for each peer that does not read. */
-    SEND_HIGH_WATER_MARK = 64,
+    SEND_HIGH_WATER_MARK = 32,
     RECEIVE_HIGH_WATER_MARK = 64,
     HANDSHAKE_MS = 3000, /* silent and trickling newcomers are cut after this */
     LISTEN_BACKLOG = 4096,

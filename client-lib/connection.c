@@ -57,7 +57,7 @@ static bool socket_configure(void *socket)
     } options[] = {
         {ZMQ_IMMEDIATE, 1},
         {ZMQ_LINGER, 0},
-        {ZMQ_SNDHWM, 64},
+        {ZMQ_SNDHWM, 32},
         {ZMQ_RCVHWM, 1000},
         {ZMQ_RECONNECT_IVL, RECONNECT_MIN_MS + (int)(random_u64() % (RECONNECT_SPREAD_MS + 1))},
         {ZMQ_RECONNECT_IVL_MAX, 750},

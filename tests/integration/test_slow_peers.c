@@ -18,11 +18,14 @@ enum {
 };
 
 /* Little may be due, so that it does not take long to be too much. */
-static struct kit_process *start_broker(struct kit *kit)
+static struct kit_process *start_broker(struct kit *kit, const char *outbox_bytes)
 {
-    const char *path = kit_file(kit, "slow.yaml",
-                                "body_limit: 64 KiB\noutbox_bytes: 2 MiB\n"
-                                "heartbeat: {interval: 500ms, liveness: 3}\n");
+    char text[128];
+    snprintf(text, sizeof text,
+             "body_limit: 64 KiB\noutbox_bytes: %s\n"
+             "heartbeat: {interval: 500ms, liveness: 3}\n",
+             outbox_bytes);
+    const char *path = kit_file(kit, "slow.yaml", text);
     return kit_broker(kit, "--config", path, NULL);
 }
 
@@ -84,7 +87,7 @@ static void a_client_that_does_not_read_is_cut_and_others_are_served(void **stat
 {
     struct kit *kit = *state;
     struct kit_calls calls;
-    struct kit_process *broker = start_broker(kit);
+    struct kit_process *broker = start_broker(kit, "2 MiB");
     start_worker(kit, "test");
     kit_calls_init(&calls, kit, CALLS);
     size_t before = kit_rss_kib(broker->pid);
@@ -141,7 +144,7 @@ static void a_worker_that_does_not_read_is_cut_and_what_had_not_left_moves_on(vo
     struct kit_calls calls;
     static char body[BODY_SIZE + 1];
     memset(body, 'x', BODY_SIZE);
-    start_broker(kit);
+    start_broker(kit, "8 MiB"); /* several times what libzmq holds for a peer */
     start_worker(kit, "slow");
     int fd = join(kit);
     serve(fd);
