@@ -257,6 +257,7 @@ KIT := $(wildcard tests/kit/*.c)
 # What does not depend on how it was compiled is tested in the plain build alone.
 SHELL_TESTS := $(wildcard $(if $(SANITIZE),tests/sanitizers/test_*.sh,$(patsubst %,tests/%/test_*.sh,\
 	structure packaging interop mutants guard)) tests/integration/test_*.sh)
+SHELL_TESTS := $(filter-out $(if $(SANITIZE),tests/integration/test_bench.sh),$(SHELL_TESTS))
 
 # Beside the tests, where what embeds a broker looks for its library first.
 BROKER_BESIDE := $(BUILD)/tests/unit/$(notdir $(BROKER)).so.$(SOVERSION)
@@ -297,15 +298,17 @@ tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(INTEGRATION_TESTS) $(FAULT_TE
 	$(TEST_PROGRAMS) $(PLAIN_LIBRARIES) examples
 
 # Without the packages for tests/interop these fail and name what they miss; the others run all the same.
-# What has one thread is not run where threads are what is looked for.
+# What has one thread, as the broker beside Majordomo peers, is not run where threads are looked for.
+ONE_THREAD := $(FUZZ_TESTS) $(SIMULATION) $(filter $(BUILD)/tests/integration/test_majordomo_%,\
+	$(INTEGRATION_TESTS))
+RUN_TESTS := $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(SHELL_TESTS) $(INTEGRATION_TESTS) $(FAULT_TESTS)
 .PHONY: test
 test: all tests ## runs every test; ends with `N passed, N failed`
 	@build-aux/install-packages.sh interop || true
 	@BUSBAR_BUILD=$(abspath $(BUILD)) BUSBAR_SANITIZE=$(SANITIZE) \
 		CC='$(CC)' CFLAGS=$(call quote,$(CFLAGS)) CPPFLAGS=$(call quote,$(CPPFLAGS)) \
 		LDFLAGS=$(call quote,$(LDFLAGS)) \
-		tests/run-tests.sh $(UNIT_TESTS) $(if $(filter thread,$(SANITIZE)),,$(FUZZ_TESTS) $(SIMULATION)) \
-		$(SHELL_TESTS) $(INTEGRATION_TESTS) $(FAULT_TESTS)
+		tests/run-tests.sh $(filter-out $(if $(filter thread,$(SANITIZE)),$(ONE_THREAD)),$(RUN_TESTS))
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
