@@ -257,7 +257,6 @@ KIT := $(wildcard tests/kit/*.c)
 # What does not depend on how it was compiled is tested in the plain build alone.
 SHELL_TESTS := $(wildcard $(if $(SANITIZE),tests/sanitizers/test_*.sh,$(patsubst %,tests/%/test_*.sh,\
 	structure packaging interop mutants guard)) tests/integration/test_*.sh)
-SHELL_TESTS := $(filter-out $(if $(SANITIZE),tests/integration/test_bench.sh),$(SHELL_TESTS))
 
 # Beside the tests, where what embeds a broker looks for its library first.
 BROKER_BESIDE := $(BUILD)/tests/unit/$(notdir $(BROKER)).so.$(SOVERSION)
@@ -298,9 +297,9 @@ tests: $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(INTEGRATION_TESTS) $(FAULT_TE
 	$(TEST_PROGRAMS) $(PLAIN_LIBRARIES) examples
 
 # Without the packages for tests/interop these fail and name what they miss; the others run all the same.
-# What has one thread, as the broker beside Majordomo peers, is not run where threads are looked for.
-ONE_THREAD := $(FUZZ_TESTS) $(SIMULATION) $(filter $(BUILD)/tests/integration/test_majordomo_%,\
-	$(INTEGRATION_TESTS))
+# What has one thread, as the broker beside peers played by hand, is not run where threads are looked for.
+ONE_THREAD := $(FUZZ_TESTS) $(SIMULATION) \
+	$(addprefix $(BUILD)/tests/integration/test_majordomo_,input life random seldom)
 RUN_TESTS := $(UNIT_TESTS) $(FUZZ_TESTS) $(SIMULATION) $(SHELL_TESTS) $(INTEGRATION_TESTS) $(FAULT_TESTS)
 .PHONY: test
 test: all tests ## runs every test; ends with `N passed, N failed`

@@ -116,8 +116,10 @@ size_t intake_check(struct intake *intake, uint64_t now)
         if (!stands)
             continue;
         uint64_t ahead = connection_ahead(connection, (int)fd);
-        if (ahead > intake->allowance / 4)
+        if (ahead > intake->allowance / 4) {
             intake->next_check = now + SUSPECT_INTERVAL_MS;
+            intake->peak_kib = 0; /* all are looked at then, the suspect among them */
+        }
         if (ahead > intake->allowance && intake_cut(intake, (int)fd))
             cut++;
     }

@@ -60,7 +60,8 @@ bool intake_cut(struct intake *intake, int fd);
  * Cuts every connection that is too far ahead and of which nothing has reached the broker since the
  * last check: the messages of one that is only faster than the broker do. As each look at a connection
  * is a system call, it is an eighth of them at a time if there are many, unless the process has come to
- * need more memory than ever. Sets `next_check`, soon if there is a suspect. Returns how many were cut.
+ * need more memory than ever or there was a suspect. Sets `next_check`, soon if there is one. Returns
+ * how many were cut.
  */
 size_t intake_check(struct intake *intake, uint64_t now);
 

@@ -74,10 +74,10 @@ static int tear_down(void **state)
 }
 
 /* Sent and read, as libzmq reads what it does not show yet. */
-static void pile_up(const struct scene *scene)
+static void pile_up(const struct scene *scene, size_t size)
 {
     static char bytes[64 * 1024];
-    for (size_t sent = 0; sent < PILE; sent += sizeof bytes) {
+    for (size_t sent = 0; sent < size; sent += sizeof bytes) {
         assert_int_equal(send(scene->sender, bytes, sizeof bytes, 0), sizeof bytes);
         assert_int_equal(recv(HIGH_FD, bytes, sizeof bytes, MSG_WAITALL), sizeof bytes);
     }
@@ -86,16 +86,28 @@ static void pile_up(const struct scene *scene)
 static void many_connections_are_looked_at_by_and_by(void **state)
 {
     struct scene *scene = *state;
-    pile_up(scene);
+    pile_up(scene, PILE);
     assert_int_equal(intake_check(&scene->intake, 200), 0);
     assert_int_equal(intake_check(&scene->intake, 400), 1);
     assert_int_equal(recv(HIGH_FD, &(char){0}, 1, 0), 0);
 }
 
+static void a_suspect_is_looked_at_again_soon(void **state)
+{
+    struct scene *scene = *state;
+    pile_up(scene, PILE / 2);
+    assert_int_equal(intake_check(&scene->intake, 200), 0);
+    assert_int_equal(scene->intake.next_check, 400);
+    assert_int_equal(intake_check(&scene->intake, 400), 0);
+    assert_int_equal(scene->intake.next_check, 420);
+    pile_up(scene, PILE / 2);
+    assert_int_equal(intake_check(&scene->intake, 420), 1);
+}
+
 static void all_are_looked_at_when_memory_grows(void **state)
 {
     struct scene *scene = *state;
-    pile_up(scene);
+    pile_up(scene, PILE);
     need_memory(MORE);
     assert_int_equal(intake_check(&scene->intake, 200), 1);
 }
@@ -103,7 +115,7 @@ static void all_are_looked_at_when_memory_grows(void **state)
 static void whose_messages_arrive_is_left_alone(void **state)
 {
     struct scene *scene = *state;
-    pile_up(scene);
+    pile_up(scene, PILE);
     for (uint64_t now = 200; now < 1000; now += 200) {
         intake_take(&scene->intake, HIGH_FD, 1);
         assert_int_equal(intake_check(&scene->intake, now), 0);
@@ -118,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(many_connections_are_looked_at_by_and_by),
+        TEST(a_suspect_is_looked_at_again_soon),
         TEST(all_are_looked_at_when_memory_grows),
         TEST(whose_messages_arrive_is_left_alone),
     };
