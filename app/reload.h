@@ -31,8 +31,7 @@ struct exports_change {
     const struct wiring *from;
     const struct wiring *to;
     struct app_log *log;
-    bool
-        pools_changed; /* pools have got or lost members, so their exports may have other methods */
+    bool pools_changed; /* a pool has got or lost members: its exports may have other methods */
 };
 enum busbar_status exports_become(const struct exports_change *change)
     __attribute__((warn_unused_result));

@@ -74,8 +74,7 @@ struct majordomo {
     struct mailbox mailbox;
     struct list requests; /* mdp_request.of_session */
 
-    bool
-        undecided; /* a worker: which of D1 and D4 it speaks will be seen from its first HEARTBEAT */
+    bool undecided;    /* a worker of D1 or D4: its first HEARTBEAT will tell which */
     bool method_frame; /* it wants the names of methods */
     uint64_t beat_at;  /* ms: when it is sent the next HEARTBEAT */
 

@@ -236,7 +236,7 @@ static const char *digits_of(enum busbar_status status)
     return "400";
 }
 
-/* The frames that an answer begins with; `number` is in its place until they are sent. */
+/* The frames that an answer begins with; `number` must outlive them. */
 static size_t answer_begin(const struct mdp_form *form, const uint8_t *number,
                            const struct mdp_request *request, struct bytes *frames)
 {

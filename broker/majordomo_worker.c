@@ -19,7 +19,7 @@ static void token_write(uint8_t token[TOKEN_SIZE], uint64_t id)
 
 /* Commands to a worker -------------------------------------------------------------------------- */
 
-/* The frames that a command begins with; `number` is in its place until they are sent. */
+/* The frames that a command begins with. */
 static size_t command_begin(const struct mdp_form *form, enum mdp_command command,
                             struct bytes *frames)
 {

@@ -15,9 +15,8 @@ struct service_rule {
     uint64_t queue_calls; /* 0 in any of these: not said */
     uint64_t queue_bytes;
     uint32_t queue_age; /* ms */
-    char *method; /* that requests of Majordomo clients call; "": their first frame names it */
-    bool
-        method_frame; /* Majordomo workers get the name of a native call's method before its body */
+    char *method;      /* that requests of Majordomo clients call; "": their first frame names it */
+    bool method_frame; /* Majordomo workers get a native call's method as a frame before its body */
 };
 
 /* The rule for a service: its name comes before a prefix, a longer prefix before a shorter one. NULL

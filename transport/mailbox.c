@@ -135,8 +135,7 @@ enum outbox_result mailbox_flush(struct mailbox *mailbox, void *socket,
         mailbox->first = letter->next;
         mailbox->waiting -= letter->size;
         mailbox->sent++;
-        free(
-            letter); /* libzmq has its frames, and needs no zmq_msg_close of those that were sent */
+        free(letter); /* libzmq has its frames: those that were sent need no zmq_msg_close */
     }
     return OUTBOX_SENT;
 }
