@@ -23,7 +23,7 @@ struct oracle_call {
     atomic_uint executed;
     atomic_uint outcomes;
     uint32_t timeout_ms;
-    uint16_t worker; /* that executed it last; 0: nobody */
+    _Atomic uint16_t worker; /* that entered its handler last, of two at once perhaps; 0: nobody */
     uint8_t status;
     uint8_t fate;
     bool made; /* the library took it, so an outcome is due */
