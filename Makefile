@@ -329,13 +329,13 @@ integration/%: all examples $(TEST_PROGRAMS) $(PLAIN_LIBRARIES) $(BUILD)/tests/i
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@ASAN_OPTIONS=detect_leaks=1:$(ASAN_OPTIONS) \
 		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:$(UBSAN_OPTIONS) \
-		TEST_AGAIN=1 $(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined test
+		TEST_JOBS=2 TEST_AGAIN=1 $(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined test
 
 tsan_suppressions = suppressions=$(CURDIR)/build-aux/tsan.supp
 tsan_options = ignore_noninstrumented_modules=1:$(tsan_suppressions)
 check-tsan: ## the tests under ThreadSanitizer
 	@TSAN_OPTIONS=$(tsan_options):$(TSAN_OPTIONS) \
-		TEST_AGAIN=1 $(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread test
+		TEST_JOBS=2 TEST_AGAIN=1 $(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread test
 
 check-valgrind: all tests ## the unit tests, broker, client and worker under valgrind
 	@build-aux/install-packages.sh build lint
