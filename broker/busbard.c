@@ -1,7 +1,6 @@
 /* The program busbard: options, signals and log around the broker's core. */
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "broker/broker.h"
 #include "broker/log.h"
 #include "broker/notify.h"
@@ -184,14 +183,6 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* libzmq draws a ROUTER's first routing id from rand(). */
-static void seed_random(void)
-{
-    unsigned seed;
-    random_bytes(&seed, sizeof seed);
-    srandom(seed);
-}
-
 static void write_event(struct log *log, enum broker_log_level level, const char *event,
                         const char *fields)
 {
@@ -263,7 +254,6 @@ static int start(const struct broker_settings *settings)
     log.level = log_level_of(settings->log_level);
     block_signals();
     raise_descriptor_limit();
-    seed_random();
     int code = run(settings, &log);
     log_flush(&log);
     return code;

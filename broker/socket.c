@@ -1,6 +1,7 @@
 /* The ROUTER: its options, its binds, messages in, and connections that come and go. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/quote.h"
+#include "base/random.h"
 #include "broker/core.h"
 #include "protocol/endpoint.h"
 
@@ -24,6 +26,7 @@ enum {
     TCP_IDLE_S = 10,
     TCP_INTERVAL_S = 5,
     TCP_PROBES = 3,
+    RANDOM_STATE_SIZE = 64,
     BODY_FRAME_SLACK = 64 * 1024, /* so that a body just over the limit gets an answer, not a cut */
 };
 
@@ -138,6 +141,27 @@ static enum busbar_status socket_bind(struct broker *broker, char *error, size_t
     return BUSBAR_OK;
 }
 
+/*
+ * libzmq numbers peers from a number of rand() on, and ends the process when it comes to a number that a
+ * peer has taken as its own routing id. So none may be guessed: it draws from a state of its own for a
+ * moment, and the program's stays as it was.
+ */
+static void *router_new(void *context)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* or one would put back another's */
+    char state[RANDOM_STATE_SIZE];
+    unsigned seed;
+    random_bytes(&seed, sizeof seed);
+    pthread_mutex_lock(&lock);
+    char *before = initstate(seed, state, sizeof state);
+    void *socket = zmq_socket(context, ZMQ_ROUTER);
+    int reason = errno;
+    (void)setstate(before);
+    pthread_mutex_unlock(&lock);
+    errno = reason;
+    return socket;
+}
+
 static bool find_fd(void *socket, int *ret)
 {
     size_t size = sizeof *ret;
@@ -146,7 +170,7 @@ static bool find_fd(void *socket, int *ret)
 
 enum busbar_status socket_open(struct broker *broker, char *error, size_t error_size)
 {
-    broker->socket = zmq_socket(broker->context, ZMQ_ROUTER);
+    broker->socket = router_new(broker->context);
     if (broker->socket == NULL || !socket_set_options(broker, broker->socket) ||
         !monitor_open(&broker->monitor, broker->context, broker->socket,
                       ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED) ||

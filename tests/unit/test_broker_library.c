@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zmq.h>
 #include <cmocka.h>
 
 #include "base/cleanup.h"
@@ -186,6 +187,80 @@ static void open_endpoints_are_bound_if_that_is_asked_for(void **state)
     busbar_broker_destroy(&broker);
 }
 
+/* A DEALER with the routing id, or with none if its size is 0. */
+static void *dealer(void *context, const char *endpoint, const void *id, size_t size)
+{
+    int none = 0;
+    void *socket = zmq_socket(context, ZMQ_DEALER);
+    assert_non_null(socket);
+    assert_int_equal(zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none), 0);
+    if (size > 0)
+        assert_int_equal(zmq_setsockopt(socket, ZMQ_ROUTING_ID, id, size), 0);
+    assert_int_equal(zmq_connect(socket, endpoint), 0);
+    return socket;
+}
+
+static bool is_answered_by_mmi(void *socket)
+{
+    static const char *const FRAMES[] = {"", "MDPC01", "mmi.service", "nobody"};
+    int wait = 5000;
+    char reply[16];
+    assert_int_equal(zmq_setsockopt(socket, ZMQ_RCVTIMEO, &wait, sizeof wait), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(FRAMES); i++)
+        zmq_send(socket, FRAMES[i], strlen(FRAMES[i]),
+                 i + 1 < ARRAY_SIZE(FRAMES) ? ZMQ_SNDMORE : 0);
+    return zmq_recv(socket, reply, sizeof reply, 0) == 0;
+}
+
+/*
+ * libzmq draws the first routing id that it gives from rand(), gives the following ones in turn, and
+ * aborts the process when it meets one that a peer has chosen for itself. In a program that never
+ * calls srand() the first would always be the same.
+ */
+static void routing_ids_cannot_be_guessed(void **state)
+{
+    static const char FIRST_OF_RAND[] = {0, 0x6b, (char)0x8b, 0x45, 0x67};
+    struct busbar_broker *broker;
+    pthread_t thread;
+    void *context = zmq_ctx_new();
+    void *chosen[16];
+    (void)state;
+    srandom(1);
+    broker = broker_at("tcp://127.0.0.1:*", NULL);
+    assert_int_equal(pthread_create(&thread, NULL, run, broker), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(chosen); i++) {
+        char id[sizeof FIRST_OF_RAND];
+        memcpy(id, FIRST_OF_RAND, sizeof id);
+        id[4] = (char)(id[4] + i + 2);
+        chosen[i] = dealer(context, busbar_broker_endpoint(broker), id, sizeof id);
+        assert_true(is_answered_by_mmi(chosen[i]));
+    }
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(chosen); i++) {
+        void *socket = dealer(context, busbar_broker_endpoint(broker), NULL, 0);
+        assert_true(is_answered_by_mmi(socket));
+        zmq_close(socket);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(chosen); i++)
+        zmq_close(chosen[i]);
+    busbar_broker_stop(broker);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    busbar_broker_destroy(&broker);
+    zmq_ctx_term(context);
+}
+
+static void the_programs_own_random_numbers_are_left_alone(void **state)
+{
+    (void)state;
+    srandom(7);
+    long first = random();
+    long second = random();
+    srandom(7);
+    assert_int_equal(random(), first);
+    struct busbar_broker *broker = broker_at("tcp://127.0.0.1:*", NULL);
+    assert_int_equal(random(), second);
+    busbar_broker_destroy(&broker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +272,8 @@ int main(void)
         cmocka_unit_test(wrong_options_are_refused_with_a_text),
         cmocka_unit_test(an_endpoint_in_use_is_an_error_that_names_it),
         cmocka_unit_test(open_endpoints_are_bound_if_that_is_asked_for),
+        cmocka_unit_test(routing_ids_cannot_be_guessed),
+        cmocka_unit_test(the_programs_own_random_numbers_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
