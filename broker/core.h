@@ -21,8 +21,10 @@ struct bound {
 
 enum {
     SOCKET_WAIT_MS = 2, /* monitor and broker_stop are not heard for so long at most */
-    MESSAGE_FRAMES_MAX = FRAMES_MAX + 5, /* the longest a dialect has: envelope, header, command,
+    MESSAGE_FRAMES_MAX = FRAMES_MAX + 5,  /* the longest a dialect has: envelope, header, command,
                                             client address, delimiter, body */
+    MESSAGE_FRAMES_CUT = 16 * FRAMES_MAX, /* a peer that sends so many is not heard any more */
+    MESSAGE_FRAMES_PACKET = 16,           /* frames that cost a turn as much as a packet */
 };
 
 /* One received message, and who sent it; made once, and used for each. */
@@ -115,6 +117,8 @@ int message_fd(const struct message *message);
 void message_account(struct broker *broker, const struct message *message);
 /* Counts what was not understood, and logs it; the dialect's name and the reason are static texts. */
 void message_malformed(struct broker *broker, const char *dialect, const char *reason);
+/* Has the message more frames than any peer would send? Then it is refused, and its connection cut. */
+bool message_refuse_flood(struct broker *broker);
 void message_close(struct message *message);
 /* Takes in what the monitor has seen: sessions of broken connections end. */
 void socket_watch(struct broker *broker);

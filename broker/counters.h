@@ -47,7 +47,8 @@
     X(sessions_silent, "worker sessions ended for want of heartbeats")                             \
     X(sessions_cut, "sessions ended because too much was due to them")                             \
     X(connections_refused, "connections broken at once because there were too many")               \
-    X(connections_cut, "connections broken because a message of theirs had no end")                \
+    X(connections_cut,                                                                             \
+      "connections broken because a message of theirs had no end, or too many frames")             \
     X(sessions_refused, "sessions refused because there were too many")                            \
     X(mmi_requests, "questions of Majordomo clients about services (MMI)")                         \
     X(disconnects, "Majordomo workers told to begin anew")                                         \

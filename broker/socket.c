@@ -227,6 +227,7 @@ static void receive_message(struct broker *broker, zmq_msg_t *first)
         message->bytes += intake_frame_bytes(zmq_msg_size(frame));
         more = zmq_msg_more(frame);
     }
+    broker->packets += message->count / MESSAGE_FRAMES_PACKET;
 }
 
 bool socket_receive(struct broker *broker)
@@ -286,6 +287,19 @@ void message_malformed(struct broker *broker, const char *dialect, const char *r
                message->session == NULL ? 0ULL : (unsigned long long)message->session->peer.number,
                quote(from, sizeof from, address, strlen(address)), message->count, message->bytes,
                dialect, reason);
+}
+
+bool message_refuse_flood(struct broker *broker)
+{
+    struct message *message = &broker->message;
+    if (message->count <= MESSAGE_FRAMES_CUT)
+        return false;
+    message->session = session_find(&broker->sessions, &message->from);
+    message_account(broker, message);
+    message_malformed(broker, "none", "it has so many frames that its connection is cut");
+    if (intake_cut(&broker->intake, message_fd(message)))
+        broker->counters.connections_cut++;
+    return true;
 }
 
 void message_close(struct message *message)

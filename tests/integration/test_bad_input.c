@@ -323,6 +323,28 @@ static void a_message_without_end_is_cut_before_it_fills_the_memory(void **state
     close(fd);
 }
 
+/* Each frame costs the broker as much as a small message: no client sends thousands in one. */
+static void a_message_of_very_many_frames_is_the_last_of_its_connection(void **state)
+{
+    enum { SOME = 5000, MANY = 20000 };
+    struct kit *kit = *state;
+    struct kit_process *broker = kit_broker(kit, NULL);
+    size_t before = kit_rss_kib(broker->pid);
+    int fd = stranger_connect(kit);
+    stranger_shake_hands(fd);
+    for (int i = 1; i <= SOME; i++)
+        assert_true(stranger_send_frame(fd, i < SOME ? STRANGER_MORE : 0, "", 0));
+    assert_false(stranger_is_cut(fd, kit_time(300)));
+    for (int i = 1; i <= MANY; i++)
+        assert_true(stranger_send_frame(fd, i < MANY ? STRANGER_MORE : 0, "", 0));
+    assert_true(stranger_is_cut(fd, kit_time(2000)));
+    assert_int_equal(kit_counter(kit, "malformed"), 2);
+    assert_int_equal(kit_counter(kit, "connections_cut"), 1);
+    assert_small(broker->pid, before);
+    assert_alive(kit, broker);
+    close(fd);
+}
+
 /* A frame that claims more than the limit of a body is not waited for. */
 static void a_frame_over_the_limit_cuts_the_connection(void **state)
 {
@@ -369,6 +391,7 @@ int main(void)
         KIT_TEST(bodies_that_claim_millions_of_elements_cost_nothing),
         KIT_TEST(reserved_and_bad_names_cannot_be_registered),
         KIT_TEST(a_message_without_end_is_cut_before_it_fills_the_memory),
+        KIT_TEST(a_message_of_very_many_frames_is_the_last_of_its_connection),
         KIT_TEST(a_frame_over_the_limit_cuts_the_connection),
         KIT_TEST(a_stranger_who_does_not_greet_is_cut),
     };
