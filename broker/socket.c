@@ -173,8 +173,9 @@ enum busbar_status socket_open(struct broker *broker, char *error, size_t error_
     broker->socket = router_new(broker->context);
     if (broker->socket == NULL || !socket_set_options(broker, broker->socket) ||
         !monitor_open(&broker->monitor, broker->context, broker->socket,
-                      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED) ||
-        !find_fd(broker->socket, &broker->fd) ||
+                      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED |
+                          ZMQ_EVENT_HANDSHAKE_SUCCEEDED) ||
+        !scout_open(broker) || !find_fd(broker->socket, &broker->fd) ||
         !find_fd(broker->monitor.socket, &broker->monitor_fd)) {
         snprintf(error, error_size, "cannot make the socket: %s", zmq_strerror(errno));
         return BUSBAR_SYSTEM;
@@ -187,6 +188,7 @@ void socket_close(struct broker *broker)
     if (broker->socket == NULL)
         return;
     monitor_close(&broker->monitor, broker->socket);
+    scout_close(broker);
     zmq_close(broker->socket);
     broker->socket = NULL;
     for (size_t i = 0; i < broker->bound_count; i++) {
@@ -329,6 +331,9 @@ void socket_watch(struct broker *broker)
             break;
         case ZMQ_EVENT_DISCONNECTED:
             disconnected(broker, event.value);
+            break;
+        case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+            scout_count(broker);
             break;
         case ZMQ_EVENT_ACCEPT_FAILED:
             broker_log(broker, BROKER_LOG_WARNING, "accept_failed", "reason=\"%s\"",
