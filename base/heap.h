@@ -11,4 +11,8 @@
  */
 void heap_keep(void);
 
+/* Gives the kernel back what is free in all heaps: after an unusual need. The more there is the longer
+ * it takes, about a tenth of a second for a GiB. */
+void heap_trim(void);
+
 #endif

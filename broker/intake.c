@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "base/heap.h"
+
 enum {
     BYTES_AHEAD = 8 * 1024 * 1024, /* what the kernel may hold of a connection, besides a body */
     FDS_MIN = 64,
@@ -15,6 +17,7 @@ enum {
     SUSPECT_INTERVAL_MS = 20,
     LOOKS_MIN = 512, /* connections looked at in a check, if there are so many */
     PARTS = 8,       /* of all, where there are more */
+    TRIM_MS = 1000,
 };
 
 void intake_init(struct intake *intake, uint64_t body_limit, uint32_t fd_limit)
@@ -71,7 +74,10 @@ bool intake_cut(struct intake *intake, int fd)
 {
     if (fd < 0 || (size_t)fd >= intake->size || intake->by_fd[fd].cookie == 0)
         return false;
-    return socket_cookie(fd) == intake->by_fd[fd].cookie && shutdown(fd, SHUT_RDWR) == 0;
+    if (socket_cookie(fd) != intake->by_fd[fd].cookie || shutdown(fd, SHUT_RDWR) != 0)
+        return false;
+    intake->has_cut = true;
+    return true;
 }
 
 /* How many bytes of the connection have not reached the broker. */
@@ -103,9 +109,22 @@ static size_t looks_of_a_check(struct intake *intake)
     return has_grown(intake) || part > intake->size ? intake->size : part;
 }
 
+/* libzmq frees what it held for those that were cut a little later, and malloc keeps it. */
+static void give_back(struct intake *intake, uint64_t now)
+{
+    if (intake->has_cut) {
+        intake->has_cut = false;
+        intake->trim_at = now + TRIM_MS;
+    } else if (intake->trim_at != 0 && now >= intake->trim_at) {
+        intake->trim_at = 0;
+        heap_trim();
+    }
+}
+
 size_t intake_check(struct intake *intake, uint64_t now)
 {
     size_t cut = 0;
+    give_back(intake, now);
     intake->next_check = now + INTERVAL_MS;
     for (size_t looks = looks_of_a_check(intake); looks > 0; looks--) {
         size_t fd = intake->next < intake->size ? intake->next : 0;

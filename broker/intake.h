@@ -24,6 +24,8 @@ struct intake {
     uint64_t next_check; /* ms */
     long peak_kib;       /* of the process's memory, at the last check */
     size_t next;         /* descriptor where the next one goes on */
+    bool has_cut;        /* since the last check */
+    uint64_t trim_at; /* ms: when what the last that were cut had piled up is given back; 0: no */
 };
 
 void intake_init(struct intake *intake, uint64_t body_limit, uint32_t fd_limit);

@@ -323,6 +323,31 @@ static void a_message_without_end_is_cut_before_it_fills_the_memory(void **state
     close(fd);
 }
 
+/* Empty frames take 32 times the memory that they take on the wire. */
+static void what_a_message_without_end_piled_up_is_given_back(void **state)
+{
+    enum { FRAMES = 40000000, SOME = 50000, EMPTY_SIZE = 2 };
+    static uint8_t frames[SOME * EMPTY_SIZE];
+    struct kit *kit = *state;
+    if (kit_is_sanitized())
+        skip(); /* each byte of memory takes several there */
+    struct kit_process *broker = kit_broker(kit, NULL);
+    size_t before = kit_rss_kib(broker->pid);
+    int fd = stranger_connect(kit);
+    int sent = 0;
+    for (size_t i = 0; i < sizeof frames; i += EMPTY_SIZE)
+        frames[i] = STRANGER_MORE;
+    stranger_shake_hands(fd);
+    while (sent < FRAMES && stranger_send(fd, frames, sizeof frames))
+        sent += SOME;
+    assert_true(sent < FRAMES);
+    for (int i = 0; i < 100 && kit_rss_kib(broker->pid) > before + RSS_GROWTH_KIB; i++)
+        usleep(50000);
+    assert_small(broker->pid, before);
+    assert_alive(kit, broker);
+    close(fd);
+}
+
 /* Each frame costs the broker as much as a small message: no client sends thousands in one. */
 static void a_message_of_very_many_frames_is_the_last_of_its_connection(void **state)
 {
@@ -391,6 +416,7 @@ int main(void)
         KIT_TEST(bodies_that_claim_millions_of_elements_cost_nothing),
         KIT_TEST(reserved_and_bad_names_cannot_be_registered),
         KIT_TEST(a_message_without_end_is_cut_before_it_fills_the_memory),
+        KIT_TEST(what_a_message_without_end_piled_up_is_given_back),
         KIT_TEST(a_message_of_very_many_frames_is_the_last_of_its_connection),
         KIT_TEST(a_frame_over_the_limit_cuts_the_connection),
         KIT_TEST(a_stranger_who_does_not_greet_is_cut),
