@@ -10,7 +10,7 @@
 
 bool backlog_init(struct backlog *backlog)
 {
-    backlog->sequence = 0;
+    backlog->sequence = 1; /* before it are those that had their turn */
     backlog->waiting_count = 0;
     list_init(&backlog->waiting);
     return map_init(&backlog->flows);
@@ -90,6 +90,24 @@ static struct lane *lane_new(struct flow *flow, struct method *method)
     return lane;
 }
 
+static struct lane *lane_get(struct flow *flow, struct method *method)
+{
+    struct lane *lane = lane_find(flow, method);
+    return lane != NULL ? lane : lane_new(flow, method);
+}
+
+static void lane_destroy(struct lane *lane)
+{
+    list_remove(&lane->of_flow);
+    free(lane);
+}
+
+/* Does nobody offer it by name? One without a name may go to those who offer others. */
+static bool method_may_share(const struct method *method)
+{
+    return method->provider_count == 0 && method->method_size > 0;
+}
+
 /* The lane a call belongs to, made with its flow if need be. */
 static struct lane *lane_for(struct backlog *backlog, const struct call *call)
 {
@@ -100,7 +118,7 @@ static struct lane *lane_for(struct backlog *backlog, const struct call *call)
         return NULL;
     struct lane *lane = lane_find(flow, call->method);
     if (lane == NULL)
-        lane = lane_new(flow, call->method);
+        lane = method_may_share(call->method) ? lane_get(flow, NULL) : lane_new(flow, call->method);
     if (lane == NULL)
         flow_collect(backlog, flow);
     return lane;
@@ -154,9 +172,100 @@ void backlog_remove(struct backlog *backlog, struct call *call)
     flow->service->queued_bytes -= kept_size(call->kept);
     if (!list_is_empty(&lane->calls))
         return;
-    list_remove(&lane->of_flow);
-    free(lane);
+    lane_destroy(lane);
     flow_collect(backlog, flow);
+}
+
+/* A worker has come who offers some of the shared lane's calls by name. */
+static bool flow_sort_out(struct flow *flow, struct lane *shared)
+{
+    LIST_EACH(node, &shared->calls) {
+        struct call *call = CONTAINER_OF(node, struct call, place);
+        if (method_may_share(call->method))
+            continue;
+        struct lane *lane = lane_get(flow, call->method);
+        if (lane == NULL)
+            return false;
+        list_remove(node);
+        list_append(&lane->calls, node);
+        call->lane = lane;
+    }
+    if (list_is_empty(&shared->calls))
+        lane_destroy(shared);
+    return true;
+}
+
+/* Does a call refer to a method that nobody but the export offers? */
+static bool export_is_awaited(const struct export *export)
+{
+    for (size_t i = 0; i < export->registration.method_count; i++) {
+        const struct method *method = export->methods[i];
+        if (method->provider_count == 1 && method->references > 1 && method->method_size > 0)
+            return true;
+    }
+    return false;
+}
+
+bool backlog_sort_out(const struct export *export)
+{
+    if (export->service->queued == 0 || !export_is_awaited(export))
+        return true;
+    LIST_EACH(node, &export->service->flows) {
+        struct flow *flow = CONTAINER_OF(node, struct flow, of_service);
+        struct lane *shared = lane_find(flow, NULL);
+        if (shared != NULL && !flow_sort_out(flow, shared))
+            return false;
+    }
+    return true;
+}
+
+/* What holds for the first call of a lane holds for the others. */
+static struct call *lane_first(const struct lane *lane)
+{
+    return LIST_FIRST(&lane->calls, struct call, place);
+}
+
+static bool lane_is_stranded(const struct lane *lane, const struct export *export)
+{
+    struct method *method = lane_first(lane)->method;
+    bool is_last = export->service->export_count == 0;
+    return !method_is_open(method) &&
+           (export->registration.whole || export_offers(export, method) ||
+            (method->method_size == 0 && is_last));
+}
+
+/* The lane goes with its last call. */
+static void lane_strand(struct backlog *backlog, struct lane *lane, struct list *stranded)
+{
+    bool is_last;
+    do {
+        struct call *call = lane_first(lane);
+        assert(call->lane == lane);
+        is_last = call->place.next == &lane->calls;
+        backlog_remove(backlog, call);
+        list_append(stranded, &call->place);
+    } while (!is_last);
+}
+
+/* The flow goes with its last lane. */
+static void flow_strand(struct backlog *backlog, const struct flow *flow,
+                        const struct export *export, struct list *stranded)
+{
+    const struct list *next = flow->lanes.next;
+    bool is_last;
+    do {
+        struct lane *lane = CONTAINER_OF(next, struct lane, of_flow);
+        next = next->next;
+        is_last = next == &flow->lanes;
+        if (lane_is_stranded(lane, export))
+            lane_strand(backlog, lane, stranded);
+    } while (!is_last);
+}
+
+void backlog_strand(struct backlog *backlog, const struct export *export, struct list *stranded)
+{
+    LIST_EACH(node, &export->service->flows)
+        flow_strand(backlog, CONTAINER_OF(node, struct flow, of_service), export, stranded);
 }
 
 /* The oldest call of the flow that the export offers. */
@@ -165,9 +274,9 @@ static struct call *flow_oldest(const struct flow *flow, const struct export *ex
     struct call *oldest = NULL;
     LIST_EACH(node, (struct list *)(uintptr_t)&flow->lanes) {
         struct lane *lane = CONTAINER_OF(node, struct lane, of_flow);
-        if (!export_takes(export, lane->method))
+        struct call *call = lane_first(lane);
+        if (!export_takes(export, call->method))
             continue;
-        struct call *call = LIST_FIRST(&lane->calls, struct call, place);
         if (oldest == NULL || call->sequence < oldest->sequence)
             oldest = call;
     }
@@ -209,16 +318,6 @@ struct call *backlog_take(struct backlog *backlog, const struct export *export)
             stop = NULL;
         }
         flow_to_back(flow);
-    }
-    return NULL;
-}
-
-struct call *backlog_find(const struct method *method)
-{
-    LIST_EACH(node, &method->service->flows) {
-        struct lane *lane = lane_find(CONTAINER_OF(node, struct flow, of_service), method);
-        if (lane != NULL)
-            return LIST_FIRST(&lane->calls, struct call, place);
     }
     return NULL;
 }

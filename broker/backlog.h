@@ -2,6 +2,8 @@
  * The backlog of a service: the calls that wait for a worker, one flow per client, served by deficit
  * round robin in bytes, so that one client's flood does not delay a light caller. Within a flow,
  * calls wait in a lane per method, so that a call never waits behind one no free worker offers.
+ * Those that nobody offers by name share a lane: who takes one of them takes them all, and a client
+ * may think up a new name for each.
  */
 #ifndef BROKER_BACKLOG_H
 #define BROKER_BACKLOG_H
@@ -38,8 +40,8 @@ struct flow {
 struct lane {
     struct list of_flow;
     struct flow *flow;
-    struct method *method;
-    struct list calls; /* call.place, oldest first */
+    struct method *method; /* NULL: the shared one; a method with a lane of its own is not in it */
+    struct list calls;     /* call.place, oldest first */
 };
 
 struct backlog {
@@ -64,7 +66,12 @@ void backlog_remove(struct backlog *backlog, struct call *call);
 /* Takes the call whose turn it is among those the export takes; NULL if there is none. */
 struct call *backlog_take(struct backlog *backlog, const struct export *export);
 
-/* A call that waits for the method, or NULL. */
-struct call *backlog_find(const struct method *method);
+/* A worker has come: calls that it offers by name leave the shared lanes for lanes of their own.
+ * False when out of memory: some may not have left. */
+bool backlog_sort_out(const struct export *export);
+
+/* Takes out those that waited for the export, withdrawn or drained, and that nobody else is open
+ * for: they are appended to `stranded`, by call.place. */
+void backlog_strand(struct backlog *backlog, const struct export *export, struct list *stranded);
 
 #endif

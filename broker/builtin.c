@@ -44,8 +44,8 @@ static struct busbar_value *record_finish(struct record *record)
 static struct busbar_value *service_methods(const struct service *service)
 {
     struct busbar_value *list = busbar_value_list();
-    for (size_t i = 0; i < service->method_slots && list != NULL; i++) {
-        const struct method *method = service->methods[i];
+    for (size_t i = 0; i < service->offered_slots && list != NULL; i++) {
+        const struct method *method = service->offered[i];
         if (method == NULL || method->provider_count == 0 || method == service->whole)
             continue;
         struct bytes name = method_name(method);

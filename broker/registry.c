@@ -121,36 +121,42 @@ static struct service *service_new(struct registry *registry, struct bytes name)
 
 static void service_collect(struct registry *registry, struct service *service)
 {
-    for (size_t i = 0; i < service->method_slots; i++) {
-        if (service->methods[i] != NULL)
-            return;
-    }
-    if (!list_is_empty(&service->exports))
+    if (service->method_count > 0 || !list_is_empty(&service->exports))
         return;
     assert(list_is_empty(&service->flows) && service->running == 0);
     map_remove(&registry->services, &service->by_name);
-    free(service->methods);
+    free(service->offered);
     free(service);
 }
 
-/* A free index for a method, kept small so that the bit sets of exports stay short. */
-static bool service_index(struct service *service, size_t *ret)
+static bool service_grow(struct service *service)
 {
-    for (size_t i = 0; i < service->method_slots; i++) {
-        if (service->methods[i] == NULL) {
-            *ret = i;
-            return true;
-        }
-    }
-    size_t slots = service->method_slots == 0 ? 4 : service->method_slots * 2;
-    struct method **methods = realloc(service->methods, slots * sizeof(struct method *));
-    if (methods == NULL)
+    size_t slots = service->offered_slots == 0 ? 4 : service->offered_slots * 2;
+    struct method **offered = realloc(service->offered, slots * sizeof(struct method *));
+    if (offered == NULL)
         return false;
-    memset(methods + service->method_slots, 0,
-           (slots - service->method_slots) * sizeof(struct method *));
-    *ret = service->method_slots;
-    service->methods = methods;
-    service->method_slots = slots;
+    memset(offered + service->offered_slots, 0,
+           (slots - service->offered_slots) * sizeof(struct method *));
+    service->offered = offered;
+    service->offered_slots = slots;
+    return true;
+}
+
+/* The lowest free index for a method that is offered for the first time, so that the bit sets of
+ * exports stay short. One that calls alone refer to needs none. */
+static bool method_number(struct method *method)
+{
+    struct service *service = method->service;
+    size_t index = service->offered_from;
+    if (method->index != UINT32_MAX)
+        return true;
+    while (index < service->offered_slots && service->offered[index] != NULL)
+        index++;
+    if (index == service->offered_slots && !service_grow(service))
+        return false;
+    service->offered[index] = method;
+    service->offered_from = index + 1;
+    method->index = (uint32_t)index;
     return true;
 }
 
@@ -167,23 +173,20 @@ static struct method *method_allocate(size_t names_size)
 static struct method *method_new(struct registry *registry, struct service *service,
                                  struct bytes name)
 {
-    size_t index;
     struct bytes owner = {.data = (const uint8_t *)service->name, .size = service->name_size};
-    if (!service_index(service, &index))
-        return NULL;
     struct method *method = method_allocate(service->name_size + name.size);
     if (method == NULL)
         return NULL;
     method->service = service;
-    method->index = (uint32_t)index;
+    method->index = UINT32_MAX;
     method->service_size = (uint8_t)service->name_size;
     method->method_size = (uint8_t)name.size;
     memcpy(method->names, service->name, service->name_size);
     if (name.size > 0)
         memcpy(method->names + service->name_size, name.data, name.size);
-    service->methods[index] = method;
     if (name.size == 0)
         service->whole = method;
+    service->method_count++;
     map_insert(&registry->methods, &method->by_name, hash_names(registry, owner, name));
     return method;
 }
@@ -195,7 +198,12 @@ void method_end(struct registry *registry, struct method *method)
     if (registry->recent == method)
         registry->recent = NULL;
     map_remove(&registry->methods, &method->by_name);
-    service->methods[method->index] = NULL;
+    if (method->index != UINT32_MAX) {
+        service->offered[method->index] = NULL;
+        if (method->index < service->offered_from)
+            service->offered_from = method->index;
+    }
+    service->method_count--;
     if (service->whole == method)
         service->whole = NULL;
     free(method);
@@ -219,6 +227,21 @@ struct method *registry_await_method(struct registry *registry, struct bytes ser
     return method;
 }
 
+/* Makes the export's bit set long enough. */
+static bool export_reserve(struct export *export, uint32_t index)
+{
+    size_t words = index / 64 + 1;
+    if (words <= export->offer_words)
+        return true;
+    uint64_t *offers = realloc(export->offers, words * sizeof *offers);
+    if (offers == NULL)
+        return false;
+    memset(offers + export->offer_words, 0, (words - export->offer_words) * sizeof *offers);
+    export->offers = offers;
+    export->offer_words = words;
+    return true;
+}
+
 /* Offers one method of the registration; on failure the export is left as it was. */
 static bool export_add_method(struct registry *registry, struct export *export, size_t position)
 {
@@ -232,18 +255,8 @@ static bool export_add_method(struct registry *registry, struct export *export, 
     if (method == NULL)
         return false;
     method_ref(method);
-    size_t words = method->index / 64 + 1;
-    if (words > export->offer_words) {
-        uint64_t *offers = realloc(export->offers, words * sizeof *offers);
-        if (offers == NULL) {
-            method_unref(registry, method);
-            return false;
-        }
-        memset(offers + export->offer_words, 0, (words - export->offer_words) * sizeof *offers);
-        export->offers = offers;
-        export->offer_words = words;
-    }
-    if (!method_add_provider(method, export, told)) {
+    if (!method_number(method) || !export_reserve(export, method->index) ||
+        !method_add_provider(method, export, told)) {
         method_unref(registry, method);
         return false;
     }

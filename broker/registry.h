@@ -43,7 +43,7 @@ struct method {
     struct service *service;
     struct tempo tempo;
     uint32_t references;
-    uint32_t index; /* among the methods of its service; for export.offers */
+    uint32_t index; /* in service.offered, for export.offers; UINT32_MAX before it was offered */
     uint32_t provider_count;
     uint32_t draining_count; /* of those */
     uint8_t service_size;
@@ -61,14 +61,16 @@ struct method {
 /* Lives while it has methods. One without exports is there for calls that wait for some. */
 struct service {
     struct map_node by_name;
-    struct list exports; /* export.of_service */
-    size_t export_count; /* length of exports */
-    struct method **methods;
-    size_t method_slots;  /* length of methods, holes included */
-    struct method *whole; /* the one of the empty name, while there is one */
-    struct list flows;    /* flow.of_service: the backlog, in the order of its round robin */
-    struct list waiting;  /* backlog.waiting, while calls are in it */
-    size_t queued;        /* calls in the backlog */
+    struct list exports;     /* export.of_service */
+    size_t export_count;     /* length of exports */
+    size_t method_count;     /* that live; clients may think up any number of them */
+    struct method **offered; /* those that somebody offers or offered, by method.index */
+    size_t offered_slots;    /* length of offered, holes included */
+    size_t offered_from;     /* no hole is below */
+    struct method *whole;    /* the one of the empty name, while there is one */
+    struct list flows;       /* flow.of_service: the backlog, in the order of its round robin */
+    struct list waiting;     /* backlog.waiting, while calls are in it */
+    size_t queued;           /* calls in the backlog */
     size_t queued_bytes;
     uint32_t running; /* calls that workers have */
     uint32_t budget;  /* hundredths of repetitions that may be made after losses of workers */

@@ -42,15 +42,27 @@ void router_check_peer(const struct router *router, const struct peer *peer)
            peer->call_count <= router->limits.client_calls);
 }
 
+/* Nobody offers it by name, and it has no lane of its own. */
+static bool shares_lane(const struct lane *shared, const struct method *method)
+{
+    LIST_EACH(node, &shared->flow->lanes) {
+        if (CONTAINER_OF(node, struct lane, of_flow)->method == method)
+            return false;
+    }
+    return method->provider_count == 0 && method->method_size > 0;
+}
+
 /* The calls of one lane; returns how many there are. Calls wait only for what may come. */
 static size_t check_lane(const struct lane *lane, size_t *waiting)
 {
     size_t length = 0;
-    bool is_offered = method_is_served(lane->method);
-    assert(method_is_open(lane->method) || !is_offered);
     for (const struct list *node = lane->calls.next; node != &lane->calls; node = node->next) {
         const struct call *call = CONTAINER_OF(node, struct call, place);
-        assert(call->lane == lane && call->method == lane->method);
+        bool is_offered = method_is_served(call->method);
+        assert(call->lane == lane);
+        assert(lane->method == NULL ? shares_lane(lane, call->method)
+                                    : lane->method == call->method);
+        assert(method_is_open(call->method) || !is_offered);
         assert(is_offered || call->is_waiting);
         *waiting += call->is_waiting;
         length++;
@@ -59,7 +71,7 @@ static size_t check_lane(const struct lane *lane, size_t *waiting)
     return length;
 }
 
-static void check_method(struct method *method)
+static void check_method(struct method *method, size_t index)
 {
     const struct provider *providers = method_providers(method);
     size_t draining = 0;
@@ -70,6 +82,7 @@ static void check_method(struct method *method)
         draining += provider->draining;
     }
     assert(draining == method->draining_count);
+    assert(method->index == index);
 }
 
 static void check_service(const struct service *service, size_t *waiting)
@@ -86,9 +99,10 @@ static void check_service(const struct service *service, size_t *waiting)
     }
     assert(queued == service->queued);
     assert((queued > 0) == !list_is_empty(&service->waiting));
-    for (size_t i = 0; i < service->method_slots; i++) {
-        if (service->methods[i] != NULL)
-            check_method(service->methods[i]);
+    for (size_t i = 0; i < service->offered_slots; i++) {
+        assert(service->offered[i] != NULL || i >= service->offered_from);
+        if (service->offered[i] != NULL)
+            check_method(service->offered[i], i);
     }
 }
 
@@ -97,14 +111,17 @@ void router_check(const struct router *router)
     size_t queued = 0;
     size_t running = 0;
     size_t waiting = 0;
+    size_t methods = 0;
     for (struct map_node *node = map_walk(&router->registry.services, NULL); node != NULL;
          node = map_walk(&router->registry.services, node)) {
         const struct service *service = CONTAINER_OF(node, struct service, by_name);
         check_service(service, &waiting);
         queued += service->queued;
         running += service->running;
+        methods += service->method_count;
     }
     assert(queued + running == router->calls.count);
+    assert(methods == router->registry.methods.count);
     assert(list_length(&router->backlog.waiting) == router->backlog.waiting_count);
     assert(waiting == router->waiting && waiting <= router->limits.waiting_calls);
     router_check_peer(router, &router->house);

@@ -39,19 +39,27 @@ static void call_wait_unserved(struct router *router, struct call *call)
         call_refuse_busy(router, call);
 }
 
-/* Calls that wait for a method which nobody can be given any more: those that may, go on waiting. */
-static void router_drop_queued(struct router *router, struct method *method, uint64_t now)
+/* May calls have waited for it that nobody can be given any more? */
+static bool export_is_missed(const struct export *export)
 {
-    struct call *call;
-    struct list queued;
-    list_init(&queued);
-    method_ref(method);
-    while ((call = backlog_find(method)) != NULL) {
-        backlog_remove(&router->backlog, call);
-        list_append(&queued, &call->place);
+    if (export->service->queued == 0)
+        return false;
+    for (size_t i = 0; i < export->registration.method_count; i++) {
+        if (!method_is_open(export->methods[i]))
+            return true;
     }
-    LIST_EACH(node, &queued) {
-        call = CONTAINER_OF(node, struct call, place);
+    return false;
+}
+
+/* The calls that it leaves to nobody end, but for those that may go on waiting. */
+static void export_drop_queued(struct router *router, const struct export *export, uint64_t now)
+{
+    struct list stranded;
+    list_init(&stranded);
+    if (export_is_missed(export))
+        backlog_strand(&router->backlog, export, &stranded);
+    LIST_EACH(node, &stranded) {
+        struct call *call = CONTAINER_OF(node, struct call, place);
         list_remove(node);
         if (call_may_wait(router, call, now)) {
             call_wait_unserved(router, call);
@@ -59,22 +67,6 @@ static void router_drop_queued(struct router *router, struct method *method, uin
             struct outcome outcome = queued_outcome(router, call);
             call_fail(router, call, &outcome);
         }
-    }
-    method_unref(&router->registry, method);
-}
-
-static void export_drop_queued(struct router *router, const struct export *export, uint64_t now)
-{
-    struct service *service = export->service;
-    for (size_t i = 0; i < export->registration.method_count; i++) {
-        if (!method_is_open(export->methods[i]))
-            router_drop_queued(router, export->methods[i], now);
-    }
-    if (service->export_count == 0 && service->whole != NULL)
-        router_drop_queued(router, service->whole, now);
-    for (size_t i = 0; export->registration.whole && i < service->method_slots; i++) {
-        if (service->methods[i] != NULL && !method_is_open(service->methods[i]))
-            router_drop_queued(router, service->methods[i], now);
     }
 }
 
@@ -147,6 +139,19 @@ static enum busbar_status register_check(const struct router *router, const stru
     return BUSBAR_OK;
 }
 
+static bool export_begin(struct router *router, struct peer *worker, struct bytes name,
+                         struct registration *registration)
+{
+    struct export *export = registry_add(&router->registry, worker, name, registration);
+    if (export == NULL)
+        return false;
+    if (backlog_sort_out(export))
+        return true;
+    registry_withdraw(export);
+    export_destroy(&router->registry, &export);
+    return false;
+}
+
 enum busbar_status router_register(struct router *router, struct peer *worker, struct bytes name,
                                    struct registration *registration, const char **reason)
 {
@@ -155,7 +160,7 @@ enum busbar_status router_register(struct router *router, struct peer *worker, s
         status = register_check(router, worker, name, reason);
     if (status != BUSBAR_OK)
         registration_fini(registration);
-    else if (registry_add(&router->registry, worker, name, registration) == NULL)
+    else if (!export_begin(router, worker, name, registration))
         status = refuse(reason, BUSBAR_BUSY, "the broker is out of memory");
     if (status == BUSBAR_OK)
         router->counters->registrations++;

@@ -37,10 +37,8 @@ static size_t check_methods(const struct world *world, uint8_t number, const str
 {
     size_t least;
     size_t most;
-    size_t methods = 0;
+    size_t methods = known == NULL ? 0 : known->method_count;
     model_count_methods(&world->model, number, &least, &most);
-    for (size_t i = 0; known != NULL && i < known->method_slots; i++)
-        methods += known->methods[i] != NULL;
     if (methods < least || methods > most)
         history_fail("service %u has %zu methods, %zu to %zu are referred to", number, methods,
                      least, most);
