@@ -10,10 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dialect;
+
 struct intake_connection {
     uint64_t cookie; /* the kernel's number of the socket, never used again; 0: not watched */
     uint64_t taken;  /* bytes that reached the broker, framing included */
     uint64_t before; /* the same at the last check */
+    const struct dialect *told; /* in which it was told DISCONNECT, and has not said READY since */
 };
 
 struct intake {

@@ -40,6 +40,26 @@ static bool command_put(struct session *session, enum mdp_command command)
     return mailbox_put(&session->majordomo->mailbox, frames, count, NULL);
 }
 
+/* Which DISCONNECT a connection has had is known by its descriptor, since a session ends with one. */
+static void note_told(struct broker *broker, int fd, const struct dialect *dialect)
+{
+    if (intake_is_open(&broker->intake, fd))
+        broker->intake.by_fd[fd].told = dialect;
+}
+
+static int connection_of(const struct mdp_arrival *arrival)
+{
+    return arrival->session != NULL ? arrival->session->fd : message_fd(&arrival->broker->message);
+}
+
+/* A worker says READY for each DISCONNECT, and by a second READY would lose what the first brought. */
+static bool was_told(const struct mdp_arrival *arrival)
+{
+    int fd = connection_of(arrival);
+    return intake_is_open(&arrival->broker->intake, fd) &&
+           arrival->broker->intake.by_fd[fd].told == &arrival->form->dialect;
+}
+
 /* To a peer that is not registered. It is answered as it spoke, if that was in one dialect alone. */
 static void say_disconnect(struct mdp_arrival *arrival, enum mdp_command command)
 {
@@ -48,11 +68,15 @@ static void say_disconnect(struct mdp_arrival *arrival, enum mdp_command command
     struct mailbox mailbox;
     if (command == MDP_READY && mdp_is_ambiguous(broker, arrival->form))
         return;
+    socket_watch(broker); /* the descriptor may have been another's when that looked last */
+    if (command != MDP_READY && was_told(arrival))
+        return;
     broker->counters.disconnects++;
     broker->socket_is_dry = false;
     mailbox_init(&mailbox);
-    if (mailbox_put(&mailbox, frames, command_begin(arrival->form, MDP_DISCONNECT, frames), NULL))
-        (void)mailbox_flush(&mailbox, broker->socket, &broker->message.from);
+    if (mailbox_put(&mailbox, frames, command_begin(arrival->form, MDP_DISCONNECT, frames), NULL) &&
+        mailbox_flush(&mailbox, broker->socket, &broker->message.from) == OUTBOX_SENT)
+        note_told(broker, connection_of(arrival), &arrival->form->dialect);
     mailbox_fini(&mailbox);
 }
 
@@ -62,8 +86,9 @@ void mdp_dismiss(struct broker *broker, struct session *session, const char *rea
         return;
     broker->counters.disconnects++;
     session->peer.leaving = true; /* what is sent on now must not bring it another request */
-    if (command_put(session, MDP_DISCONNECT))
-        (void)session_push(broker, session);
+    if (command_put(session, MDP_DISCONNECT) && session_push(broker, session) == OUTBOX_SENT &&
+        !session->majordomo->undecided)
+        note_told(broker, session->fd, session->dialect);
     session_doom(broker, session, reason);
 }
 
@@ -200,6 +225,7 @@ static void on_ready(struct mdp_arrival *arrival)
     struct broker *broker = arrival->broker;
     struct bytes name = {0};
     const char *reason = ready_refusal(arrival, &name);
+    note_told(broker, connection_of(arrival), NULL);
     if (reason != NULL) {
         mdp_refuse(arrival, reason);
         say_disconnect(arrival, MDP_READY);

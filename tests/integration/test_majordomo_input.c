@@ -291,6 +291,32 @@ static void a_worker_that_changes_its_dialect_loses_its_request(void **state)
     mdp_hear(client, MDP_REPLY, "other's");
 }
 
+/* The next connection has the descriptor of the one before. */
+static void a_connection_is_told_disconnect_once_until_it_says_ready(void **state)
+{
+    enum { CONNECTIONS = 4 };
+    struct kit *kit = *state;
+    start_broker(kit, "");
+    for (int i = 0; i < CONNECTIONS; i++) {
+        struct mdp_peer *worker = mdp_peer(kit, i % 2 ? MDP_01 : MDP_02, "work");
+        for (int ready = 0; ready < 3; ready++) {
+            if (ready > 0)
+                mdp_say(worker, MDP_READY, "and more, which is refused");
+            mdp_say(worker, MDP_HEARTBEAT, "");
+            mdp_say(worker, MDP_FINAL, "of nothing");
+            mdp_hear(worker, MDP_DISCONNECT, "");
+            mdp_hear_nothing(worker, 50);
+        }
+        mdp_say(worker, MDP_READY, "");
+        mdp_check_serves(kit, worker);
+        mdp_say(worker, MDP_READY, "");
+        mdp_say(worker, MDP_HEARTBEAT, "");
+        mdp_hear(worker, MDP_DISCONNECT, "");
+        mdp_hear_nothing(worker, 50);
+        mdp_end(kit, &worker);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +329,7 @@ int main(void)
         KIT_TEST(a_result_over_the_limit_reaches_nobody),
         KIT_TEST(a_peer_is_answered_in_the_dialect_of_its_last_message),
         KIT_TEST(a_worker_that_changes_its_dialect_loses_its_request),
+        KIT_TEST(a_connection_is_told_disconnect_once_until_it_says_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

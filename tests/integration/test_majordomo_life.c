@@ -111,7 +111,10 @@ static void a_worker_that_worked_through_the_restart_comes_back_too(void **state
     kill_now(broker);
     kit_broker_at(kit, endpoint);
     mdp_say(worker, MDP_FINAL, "before");
+    for (int i = 0; i < 3; i++)
+        mdp_say(worker, MDP_HEARTBEAT, "");
     mdp_hear(worker, MDP_DISCONNECT, "");
+    mdp_hear_nothing(worker, 50);
     mdp_say(worker, MDP_READY, "");
     mdp_say(client, MDP_REQUEST, "after");
     mdp_echo(worker);
@@ -258,8 +261,27 @@ static void a_busy_worker_may_be_silent_for_longer_and_then_another_has_its_requ
     mdp_say(other, MDP_FINAL, "at last");
     mdp_hear(client, MDP_REPLY, "at last");
     mdp_say(worker, MDP_FINAL, "too late");
-    mdp_hear(worker, MDP_DISCONNECT, "");
+    mdp_hear_nothing(worker, 50);
     mdp_hear_nothing(client, 50);
+}
+
+/* It says READY for each DISCONNECT, and by a second one it would lose what it has again. */
+static void a_worker_that_replies_too_late_is_told_once_and_keeps_its_next_request(void **state)
+{
+    struct kit *kit = *state;
+    start_broker(kit, lively);
+    struct mdp_peer *worker = mdp_worker(kit, MDP_01, "busy");
+    struct mdp_peer *client = mdp_peer(kit, MDP_01, "busy");
+    mdp_say(client, MDP_REQUEST, "long");
+    mdp_hear(worker, MDP_WORK, "long");
+    mdp_hear(worker, MDP_DISCONNECT, "");
+    mdp_say(worker, MDP_FINAL, "too late");
+    mdp_say(worker, MDP_HEARTBEAT, "");
+    mdp_say(worker, MDP_READY, "");
+    mdp_hear(worker, MDP_WORK, "long");
+    mdp_hear_nothing(worker, 50);
+    mdp_say(worker, MDP_FINAL, "in time");
+    mdp_hear(client, MDP_REPLY, "in time");
 }
 
 /* Each of its commands counts, a PARTIAL too, so that it may work for longer than `busy`. */
@@ -343,6 +365,7 @@ int main(void)
         KIT_TEST(a_worker_that_is_idle_and_silent_is_lost),
         KIT_TEST(a_worker_that_shows_itself_is_not_lost),
         KIT_TEST(a_busy_worker_may_be_silent_for_longer_and_then_another_has_its_request),
+        KIT_TEST(a_worker_that_replies_too_late_is_told_once_and_keeps_its_next_request),
         KIT_TEST(a_busy_worker_that_says_something_is_not_lost),
         KIT_TEST(a_broker_that_stops_says_so_to_workers_after_the_requests_under_way),
         KIT_TEST(a_worker_that_says_disconnect_gets_no_more_and_loses_what_it_has),
