@@ -20,6 +20,7 @@ enum {
 
 /* What is drained, as the command line says it: SERVICE or SERVICE/WORKER. */
 struct target {
+    const char *text; /* the argument */
     char service[SERVICE_SIZE];
     int64_t worker; /* 0: all there are */
     bool undo;
@@ -49,18 +50,29 @@ static void pause_ms(uint64_t ms)
     nanosleep(&time, NULL);
 }
 
-static bool target_read(struct target *target, const char *text)
+static bool service_set(struct target *target, size_t size)
 {
-    const char *slash = strchr(text, '/');
-    size_t size = slash != NULL ? (size_t)(slash - text) : strlen(text);
     if (size == 0 || size >= sizeof target->service)
         return false;
-    snprintf(target->service, sizeof target->service, "%.*s", (int)size, text);
-    if (slash == NULL)
-        return true;
+    snprintf(target->service, sizeof target->service, "%.*s", (int)size, target->text);
+    return true;
+}
+
+/* As SERVICE/WORKER. */
+static bool worker_read(struct target *target)
+{
     char *end;
+    const char *slash = strchr(target->text, '/');
     target->worker = strtoll(slash + 1, &end, 10);
-    return slash[1] >= '1' && slash[1] <= '9' && *end == '\0' && target->worker < INT64_MAX;
+    return slash[1] >= '1' && slash[1] <= '9' && *end == '\0' && target->worker < INT64_MAX &&
+           service_set(target, (size_t)(slash - target->text));
+}
+
+static int report_target(const struct target *target)
+{
+    report("what is drained must be SERVICE or SERVICE/WORKER, WORKER a number, not \"%s\"",
+           target->text);
+    return EXIT_CLASS_USAGE;
 }
 
 /* The list that bus.drain takes. */
@@ -91,6 +103,19 @@ static enum busbar_status drain(struct busbar_client *client, const struct targe
     ret->workers = busbar_value_as_int64(busbar_value_get(answer, "workers"));
     ret->running = busbar_value_as_int64(busbar_value_get(answer, "running"));
     return status;
+}
+
+/* A service of Majordomo workers may have a slash in its name. BAD_ARGUMENT if it is neither such a
+ * one nor SERVICE/WORKER. */
+static enum busbar_status drain_first(struct busbar_client *client, struct target *target,
+                                      struct drained *ret)
+{
+    enum busbar_status status = BUSBAR_NO_SERVICE;
+    if (service_set(target, strlen(target->text)))
+        status = drain(client, target, ret);
+    if (status != BUSBAR_NO_SERVICE || strchr(target->text, '/') == NULL)
+        return status;
+    return worker_read(target) ? drain(client, target, ret) : BUSBAR_BAD_ARGUMENT;
 }
 
 /* Those that are drained now: others that come later are not, and nobody waits for them. */
@@ -188,14 +213,16 @@ static int wait_drained(struct busbar_client *client, const struct target *targe
     return status == BUSBAR_TIMEOUT ? exit_code(status) : report_client(status, client);
 }
 
-static int run(const struct cli *cli, const struct target *target, bool wait, uint32_t timeout_ms)
+static int run(const struct cli *cli, struct target *target, bool wait, uint32_t timeout_ms)
 {
     CLEANUP(busbar_client_destroy) struct busbar_client *client = NULL;
     struct drained drained;
     int code = bus_connect(&client, cli, 0);
     if (code != 0)
         return code;
-    enum busbar_status status = drain(client, target, &drained);
+    enum busbar_status status = drain_first(client, target, &drained);
+    if (status == BUSBAR_BAD_ARGUMENT)
+        return report_target(target);
     if (status != BUSBAR_OK)
         return report_client(status, client);
     bool waits = wait && !target->undo && drained.running > 0;
@@ -235,10 +262,9 @@ int command_drain(struct cli *cli, int argc, char **argv)
     int code = options_parse(&options, cli, argc, argv, &arguments);
     if (code != OPTIONS_GO_ON)
         return code;
-    if (!target_read(&target, arguments.items[0])) {
-        report("what is drained must be SERVICE or SERVICE/WORKER, WORKER a number, not \"%s\"",
-               arguments.items[0]);
-        return EXIT_CLASS_USAGE;
-    }
+    target.text = arguments.items[0];
+    if (target.text[0] == '\0' ||
+        (strchr(target.text, '/') == NULL && strlen(target.text) >= sizeof target.service))
+        return report_target(&target);
     return run(cli, &target, !no_wait, timeout_ms);
 }

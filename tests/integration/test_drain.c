@@ -35,6 +35,7 @@ static void wrong_targets_end_with_2(void **state)
 {
     static const char *const targets[] = {
         "", "/1", "test/", "test/0", "test/-1", "test/x", "test/1x", "test/99999999999999999999"};
+    kit_broker(*state, NULL);
     for (size_t i = 0; i < COUNT(targets); i++) {
         struct kit_process *drain = kit_run(*state, "busbar", "drain", targets[i], NULL);
         KIT_CODE(drain, 2);
