@@ -151,9 +151,13 @@ static void refuse_method(struct busbar_worker *worker, const struct packet *cal
 {
     char text[2 * NAME_SIZE_MAX + 64];
     struct answer_to to = {.session = worker->leader.sessions, .id = call->id};
-    snprintf(text, sizeof text, "this worker has no method %.*s.%.*s", (int)call->service.size,
-             (const char *)call->service.data, (int)call->method.size,
-             (const char *)call->method.data);
+    if (call->method.size == 0) /* of a client whose protocol has no methods */
+        snprintf(text, sizeof text, "the call of %.*s names no method", (int)call->service.size,
+                 (const char *)call->service.data);
+    else
+        snprintf(text, sizeof text, "this worker has no method %.*s.%.*s", (int)call->service.size,
+                 (const char *)call->service.data, (int)call->method.size,
+                 (const char *)call->method.data);
     struct failure failure = {
         .status = BUSBAR_NO_METHOD, .fate = BUSBAR_NOT_EXECUTED, .text = text};
     answers_fail(&worker->answers, to, &failure);

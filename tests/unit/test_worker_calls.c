@@ -156,6 +156,7 @@ static void every_way_to_end_has_its_answer(void **test)
         {"complain", BUSBAR_APP_ERROR, BUSBAR_EXECUTED, "out of paper"},
         {"unheard_of", BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED,
          "this worker has no method svc.unheard_of"},
+        {"", BUSBAR_NO_METHOD, BUSBAR_NOT_EXECUTED, "the call of svc names no method"},
     };
     struct state *state = *test;
     for (size_t i = 0; i < ARRAY_SIZE(CASES); i++) {
