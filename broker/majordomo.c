@@ -151,8 +151,9 @@ bool majordomo_put(struct broker *broker, struct session *session, const struct 
     case PACKET_CANCEL:
     case PACKET_GRANT:
     case PACKET_HEARTBEAT:
-    case PACKET_BYE:
         return mdp_worker_put(broker, session, packet, attached);
+    case PACKET_BYE:
+        return mdp_client_bye(broker, session) && mdp_worker_put(broker, session, packet, attached);
     case PACKET_HELLO:
     case PACKET_WELCOME:
     case PACKET_RESET:

@@ -73,6 +73,7 @@ struct mdp_part {
 struct majordomo {
     struct mailbox mailbox;
     struct list requests; /* mdp_request.of_session */
+    bool is_over;         /* they were reported to the client, which is told nothing more of them */
 
     bool undecided;    /* a worker of D1 or D4: its first HEARTBEAT will tell which */
     bool method_frame; /* it wants the names of methods */
@@ -157,6 +158,9 @@ bool mdp_is_reserved(struct bytes name);
 void mdp_client_receive(struct mdp_arrival *arrival);
 bool mdp_client_put(struct broker *broker, struct session *session, const struct packet *packet,
                     struct blob *attached);
+/* The broker stops: the client is told of each request that is still there. They stay, since the router
+ * has them by their addresses. */
+bool mdp_client_bye(struct broker *broker, struct session *session);
 void mdp_requests_drop(struct majordomo *majordomo);
 
 /* broker/majordomo_worker.c */

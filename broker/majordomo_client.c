@@ -151,7 +151,7 @@ static void call(struct mdp_arrival *arrival, struct mdp_request *request, struc
 static bool is_served(const struct broker *broker, struct bytes name)
 {
     const struct service *service = registry_find_service(&broker->router.registry, name);
-    if (service == NULL)
+    if (service == NULL || broker->router.draining)
         return false;
     LIST_EACH(node, (struct list *)(uintptr_t)&service->exports) {
         const struct export *export = CONTAINER_OF(node, struct export, of_service);
@@ -227,7 +227,8 @@ static const char *digits_of(enum busbar_status status)
         {BUSBAR_DENIED, "403"},      {BUSBAR_NO_SERVICE, "404"},       {BUSBAR_NO_METHOD, "404"},
         {BUSBAR_TOO_LARGE, "413"},   {BUSBAR_RESULT_TOO_LARGE, "413"}, {BUSBAR_APP_ERROR, "500"},
         {BUSBAR_WORKER_LOST, "500"}, {BUSBAR_POISONED, "500"},         {BUSBAR_BUSY, "503"},
-        {BUSBAR_DRAINING, "503"},    {BUSBAR_EXPIRED, "504"},          {BUSBAR_TIMEOUT, "504"},
+        {BUSBAR_DRAINING, "503"},    {BUSBAR_BROKER_LOST, "503"},      {BUSBAR_EXPIRED, "504"},
+        {BUSBAR_TIMEOUT, "504"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(DIGITS); i++) {
         if (DIGITS[i].status == status)
@@ -285,12 +286,28 @@ static bool error_put(struct broker *broker, struct session *session, const stru
     return answer_put(session, &reply, NULL);
 }
 
+bool mdp_client_bye(struct broker *broker, struct session *session)
+{
+    bool put = true;
+    session->majordomo->is_over = true;
+    LIST_EACH(node, &session->majordomo->requests) {
+        struct mdp_request *request = CONTAINER_OF(node, struct mdp_request, of_session);
+        const struct packet packet = {.command = PACKET_ERROR,
+                                      .id = request_id(request),
+                                      .status = BUSBAR_BROKER_LOST,
+                                      .body = bytes_of_text("the broker stops")};
+        put = error_put(broker, session, &packet) && put;
+    }
+    return put;
+}
+
 bool mdp_client_put(struct broker *broker, struct session *session, const struct packet *packet,
                     struct blob *attached)
 {
-    bool is_error = packet->command == PACKET_ERROR;
-    bool put = is_error ? error_put(broker, session, packet)
-                        : answer_put(session, packet, attached);
+    bool put = true;
+    if (!session->majordomo->is_over)
+        put = packet->command == PACKET_ERROR ? error_put(broker, session, packet)
+                                              : answer_put(session, packet, attached);
     if (packet->command != PACKET_PART)
         request_free(request_of_id(packet->id));
     return put;

@@ -1,4 +1,5 @@
 /* What Majordomo peers meet seldom: workers gone for a moment, slow readers, odd words, descriptors. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -239,9 +240,69 @@ static void early_requests_wait_their_turn_at_a_native_worker(void **state)
     }
 }
 
+/* The text of the only answer, and just one line in the log for each request. */
+static void requests_of_workers_that_hang_are_answered_when_the_broker_stops(void **state)
+{
+    static const char lost[] = "503 BROKER_LOST the broker stops";
+    enum { WORKERS = 2 };
+    struct kit *kit = *state;
+    struct mdp_frames frames;
+    struct mdp_peer *clients[WORKERS];
+    const char *file = kit_file(kit, "broker.yaml", "drain: 200ms\nmajordomo: {errors: true}\n");
+    struct kit_process *broker = kit_broker(kit, "--config", file, "--log-level", "debug", NULL);
+    for (int i = 0; i < WORKERS; i++) {
+        struct mdp_peer *worker = mdp_worker(kit, i == 0 ? MDP_01 : MDP_02, i == 0 ? "a" : "b");
+        clients[i] = mdp_peer(kit, worker->dialect, worker->service);
+        mdp_say(clients[i], MDP_REQUEST, "hangs");
+        mdp_hear(worker, MDP_WORK, "hangs");
+        if (worker->dialect == MDP_02)
+            mdp_say(worker, MDP_PARTIAL, "begun");
+    }
+    mdp_hear(clients[1], MDP_PART, "begun");
+    kit_kill(broker, SIGTERM);
+    for (int i = 0; i < WORKERS; i++) {
+        assert_true(mdp_receive(clients[i], &frames, kit_time(MDP_WAIT_MS)));
+        assert_int_equal(frames.count, 4);
+        assert_int_equal(frames.at[3].size, strlen(lost));
+        assert_memory_equal(frames.at[3].data, lost, strlen(lost));
+        mdp_hear_nothing(clients[i], 20);
+    }
+    assert_int_equal(kit_wait(broker, 5000), 0);
+    kit_read(broker);
+    const char *at = broker->err;
+    for (int i = 0; i < WORKERS; i++) {
+        at = strstr(at, " debug request_failed service=");
+        assert_non_null(at);
+        at = strchr(at, '\n');
+        KIT_CONTAINS(broker->err, " status=BROKER_LOST text=\"the broker stops\"\n");
+    }
+    assert_null(strstr(at, "request_failed"));
+}
+
+/* An early request without the name of a method: whoever serves it then cannot know one. */
+static void an_early_request_that_names_no_method_is_told_so(void **state)
+{
+    static const char none[] = "404 NO_METHOD the call of later names no method";
+    static const char *const requests[] = {"- body", ""};
+    struct kit *kit = *state;
+    struct mdp_frames frames;
+    start_broker(kit, "majordomo: {errors: true}\n");
+    struct mdp_peer *client = mdp_peer(kit, MDP_01, "later");
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+        mdp_say(client, MDP_REQUEST, requests[i]);
+    KIT_EVENTUALLY(kit_counter(kit, "queued") == sizeof requests / sizeof requests[0], 5000);
+    kit_start(kit, "tests/programs/test_worker", "later", NULL);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        assert_true(mdp_receive(client, &frames, kit_time(MDP_WAIT_MS)));
+        assert_int_equal(frames.count, 4);
+        assert_int_equal(frames.at[3].size, strlen(none));
+        assert_memory_equal(frames.at[3].data, none, strlen(none));
+    }
+}
+
 static void services_of_any_name_can_be_described_and_drained(void **state)
 {
-    static const char *const names[] = {"coffee+black", "_hidden", "a(b)"};
+    static const char *const names[] = {"coffee+black", "_hidden", "a(b)", "a/b", "a/1", "/", "/x"};
     struct kit *kit = *state;
     start_broker(kit, "{}\n");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -264,6 +325,8 @@ int main(void)
         KIT_TEST(a_client_of_0_1_that_becomes_a_worker_of_d1_is_one),
         KIT_TEST(a_newcomer_is_served_under_the_descriptor_of_a_client_that_is_gone),
         KIT_TEST(early_requests_wait_their_turn_at_a_native_worker),
+        KIT_TEST(requests_of_workers_that_hang_are_answered_when_the_broker_stops),
+        KIT_TEST(an_early_request_that_names_no_method_is_told_so),
         KIT_TEST(services_of_any_name_can_be_described_and_drained),
         KIT_TEST(parts_without_number_do_not_hold_their_worker),
         KIT_TEST(replies_wait_for_a_client_that_reads_slowly),

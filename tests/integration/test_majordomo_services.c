@@ -159,6 +159,25 @@ static void a_drained_service_is_404_and_its_worker_is_given_nothing(void **stat
     mdp_hear_nothing(worker, 50);
 }
 
+/* Its workers are there still, and finish what they have. */
+static void a_broker_that_stops_serves_nothing(void **state)
+{
+    struct kit *kit = *state;
+    struct kit_process *broker = start_broker(kit, "majordomo: {errors: true}\n");
+    struct mdp_peer *asking = start_asking(kit);
+    struct mdp_peer *worker = mdp_worker(kit, MDP_01, "coffee");
+    struct mdp_peer *client = mdp_peer(kit, MDP_01, "coffee");
+    mdp_say(client, MDP_REQUEST, "before");
+    mdp_hear(worker, MDP_WORK, "before");
+    check_mmi(asking, "coffee", "200");
+    kit_kill(broker, SIGTERM);
+    kit_wait_for_text(broker, "broker_draining", 5000);
+    check_mmi(asking, "coffee", "404");
+    mdp_say(worker, MDP_FINAL, "finished");
+    mdp_hear(client, MDP_REPLY, "finished");
+    assert_int_equal(kit_wait(broker, 5000), 0);
+}
+
 /* Waiting -------------------------------------------------------------------------------------- */
 
 static void requests_wait_for_a_service_that_nobody_serves_yet(void **state)
@@ -299,6 +318,7 @@ int main(void)
         KIT_TEST(a_worker_that_is_connected_but_silent_is_404_in_the_end),
         KIT_TEST(mmi_answers_in_each_dialect_and_knows_nothing_else),
         KIT_TEST(a_drained_service_is_404_and_its_worker_is_given_nothing),
+        KIT_TEST(a_broker_that_stops_serves_nothing),
         KIT_TEST(requests_wait_for_a_service_that_nobody_serves_yet),
         KIT_TEST(a_request_that_waited_too_long_is_given_to_nobody),
         KIT_TEST(no_more_requests_wait_than_the_file_allows),
