@@ -209,7 +209,10 @@ void majordomo_inspect(struct broker *broker, struct session *session)
         broker->counters.sessions_silent++;
         mdp_dismiss(broker, session, "no heartbeat");
     } else if (broker->now >= majordomo->beat_at) {
-        majordomo->beat_at = broker->now + broker->settings.majordomo.heartbeat_interval;
+        uint32_t interval = broker->settings.majordomo.heartbeat_interval;
+        majordomo->beat_at += interval; /* not from now: the looks would draw it out */
+        if (majordomo->beat_at <= broker->now)
+            majordomo->beat_at = broker->now + interval;
         session_send(broker, session, &(struct packet){.command = PACKET_HEARTBEAT}, NULL);
     }
 }

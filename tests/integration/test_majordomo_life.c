@@ -211,6 +211,22 @@ static void idle_and_busy_workers_get_a_heartbeat_each_interval(void **state)
     }
 }
 
+/* The broker looks twice in the shorter of both intervals, which is no part of the longer. */
+static void heartbeats_keep_their_interval_between_looks(void **state)
+{
+    enum { INTERVAL = 110, SPAN = 30 * INTERVAL };
+    struct kit *kit = *state;
+    start_broker(kit, "heartbeat: {interval: 100ms}\n"
+                      "majordomo: {heartbeat: {interval: 110ms, liveness: 100}}\n");
+    struct mdp_peer *worker = mdp_worker(kit, MDP_01, "idle");
+    uint64_t begun = kit_now_ms(), now = begun;
+    unsigned count = 0;
+    for (; now < begun + SPAN; now = kit_now_ms())
+        count += mdp_is_told(worker, MDP_HEARTBEAT, "", (unsigned)(begun + SPAN - now));
+    if (count < SPAN / INTERVAL * 5 / 6)
+        fail_msg("%u heartbeats in %u intervals", count, SPAN / INTERVAL);
+}
+
 static const char lively[] =
     "majordomo: {heartbeat: {interval: 100ms, liveness: 3}, busy: 1500ms}\n";
 
@@ -362,6 +378,7 @@ int main(void)
         KIT_TEST(workers_come_back_to_a_broker_that_was_killed),
         KIT_TEST(a_worker_that_worked_through_the_restart_comes_back_too),
         KIT_TEST(idle_and_busy_workers_get_a_heartbeat_each_interval),
+        KIT_TEST(heartbeats_keep_their_interval_between_looks),
         KIT_TEST(a_worker_that_is_idle_and_silent_is_lost),
         KIT_TEST(a_worker_that_shows_itself_is_not_lost),
         KIT_TEST(a_busy_worker_may_be_silent_for_longer_and_then_another_has_its_request),
