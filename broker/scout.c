@@ -12,22 +12,23 @@
 enum {
     HANDSHAKES = 256,  /* between two scouts */
     ID_SIZE = 5,       /* of those that libzmq gives */
-    UNDER_WAY = 64,    /* peers that may have got an id whose handshake was not heard of yet */
+    UNDER_WAY = 256,   /* peers that may have got an id whose handshake was not heard of yet */
     LOOKS = 8192,      /* ids looked at: more peers than ever come between two scouts */
     EVICTIONS_MAX = 64 /* of one look; what is farther off is found by the next */
 };
 
-static void id_write(uint8_t id[ID_SIZE], uint32_t number)
+static void id_write(struct routing_id *id, uint32_t number)
 {
     uint32_t ordered = htonl(number);
-    id[0] = 0;
-    memcpy(id + 1, &ordered, sizeof ordered);
+    id->size = ID_SIZE;
+    id->bytes[0] = 0;
+    memcpy(id->bytes + 1, &ordered, sizeof ordered);
 }
 
-static uint32_t id_number(const uint8_t id[ID_SIZE])
+static uint32_t id_number(const struct routing_id *id)
 {
     uint32_t ordered;
-    memcpy(&ordered, id + 1, sizeof ordered);
+    memcpy(&ordered, id->bytes + 1, sizeof ordered);
     return ntohl(ordered);
 }
 
@@ -47,15 +48,15 @@ void scout_close(struct broker *broker)
     broker->scout.socket = NULL;
 }
 
-/* Connected to the ROUTER, with an id of its own or, for size 0, with none; NULL if it cannot be made. */
-static void *connect_inside(struct broker *broker, const uint8_t *id, size_t size)
+/* Connected to the ROUTER, with an id of its own or with NULL for none; NULL if it cannot be made. */
+static void *connect_inside(struct broker *broker, const struct routing_id *id)
 {
     int none = 0;
     void *socket = zmq_socket(broker->context, ZMQ_DEALER);
     if (socket == NULL)
         return NULL;
     if (zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none) == 0 &&
-        (size == 0 || zmq_setsockopt(socket, ZMQ_ROUTING_ID, id, size) == 0) &&
+        (id == NULL || zmq_setsockopt(socket, ZMQ_ROUTING_ID, id->bytes, id->size) == 0) &&
         zmq_connect(socket, broker->scout.endpoint) == 0)
         return socket;
     zmq_close(socket);
@@ -69,40 +70,46 @@ void scout_count(struct broker *broker)
     if (scout->socket != NULL || scout->handshakes - scout->sent_at < HANDSHAKES)
         return;
     scout->sent_at = scout->handshakes;
-    scout->socket = connect_inside(broker, NULL, 0);
+    scout->socket = connect_inside(broker, NULL);
     if (scout->socket != NULL)
         (void)zmq_send(scout->socket, scout->word, sizeof scout->word, ZMQ_DONTWAIT);
     broker->socket_is_dry = false;
 }
 
 /* Whoever has it gets an empty message. */
-static bool is_taken(struct broker *broker, const uint8_t id[ID_SIZE])
+static bool is_taken(struct broker *broker, const struct routing_id *id)
 {
-    if (zmq_send(broker->socket, id, ID_SIZE, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+    if (zmq_send(broker->socket, id->bytes, id->size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
         return errno == EAGAIN;
     (void)zmq_send(broker->socket, "", 0, ZMQ_DONTWAIT);
     return true;
 }
 
-/* No other id may be taken over: while it could be, nothing is done but to let this one in. */
-static void evict(struct broker *broker, const uint8_t id[ID_SIZE])
+/*
+ * Takes the id over and leaves. No other may be: while that is possible nothing is done but to let this
+ * one in. libzmq hears the peer no more then, but keeps its connection; it is cut if it is known.
+ */
+static void evict(struct broker *broker, const struct routing_id *id)
 {
     int on = 1;
     int off = 0;
     int events;
     size_t size = sizeof events;
+    const struct session *session = session_find(&broker->sessions, id);
     (void)zmq_getsockopt(broker->socket, ZMQ_EVENTS, &events, &size); /* who came before */
-    void *socket = connect_inside(broker, id, ID_SIZE);
+    void *socket = connect_inside(broker, id);
     if (socket == NULL)
         return;
     (void)zmq_setsockopt(broker->socket, ZMQ_ROUTER_HANDOVER, &on, sizeof on);
     (void)zmq_getsockopt(broker->socket, ZMQ_EVENTS, &events, &size);
     (void)zmq_setsockopt(broker->socket, ZMQ_ROUTER_HANDOVER, &off, sizeof off);
     zmq_close(socket);
+    if (session != NULL)
+        (void)intake_cut(&broker->intake, session->fd);
     broker->counters.ids_evicted++;
     broker_log(broker, BROKER_LOG_WARNING, "peer_evicted",
-               "number=%u reason=\"it had taken a routing id that libzmq was to give\"",
-               id_number(id));
+               "peer=%llu number=%u reason=\"it had taken a routing id that libzmq was to give\"",
+               session == NULL ? 0ULL : (unsigned long long)session->peer.number, id_number(id));
 }
 
 /* Ids up to that of the last peer that can have come are those peers'; from there on all must be free. */
@@ -113,11 +120,11 @@ static void look_ahead(struct broker *broker, uint32_t number)
     socket_watch(broker);
     number += (uint32_t)(scout->handshakes - scout->sent_at) + UNDER_WAY;
     for (uint32_t i = 1; i <= LOOKS && evictions < EVICTIONS_MAX; i++) {
-        uint8_t id[ID_SIZE];
-        id_write(id, number + i);
-        if (!is_taken(broker, id))
+        struct routing_id id;
+        id_write(&id, number + i);
+        if (!is_taken(broker, &id))
             continue;
-        evict(broker, id);
+        evict(broker, &id);
         evictions++;
     }
     broker->socket_is_dry = false;
@@ -131,7 +138,7 @@ bool scout_receive(struct broker *broker)
     if (message->count != 1 || word.size != sizeof scout->word ||
         memcmp(word.data, scout->word, word.size) != 0 || message->from.size != ID_SIZE)
         return false;
-    look_ahead(broker, id_number(message->from.bytes));
+    look_ahead(broker, id_number(&message->from));
     scout_close(broker);
     return true;
 }
