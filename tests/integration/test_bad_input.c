@@ -8,28 +8,8 @@
 
 #include "protocol/session.h"
 #include "tests/kit/peer.h"
-#include "tests/kit/stranger.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-enum {
-    RSS_GROWTH_KIB = 64 * 1024, /* what a broker may grow by while it is abused */
-};
-
-/* Grown by more than a bound? A sanitizer keeps freed memory for a while. */
-static void assert_small(pid_t broker, size_t before)
-{
-    size_t now = kit_rss_kib(broker);
-    if (!kit_is_sanitized() && now > before + RSS_GROWTH_KIB)
-        fail_msg("the broker grew from %zu to %zu KiB", before, now);
-}
-
-/* Does the broker still do its work? */
-static void assert_alive(struct kit *kit, struct kit_process *broker)
-{
-    assert_true(kit_is_running(broker));
-    KIT_CODE(kit_run(kit, "busbar", "services", NULL), 0);
-}
 
 static const char *text_of(const struct packet *packet)
 {
@@ -95,7 +75,7 @@ static void messages_that_are_no_bundles_are_counted_and_answered(void **state)
         }
         kit_peer_expect_none(peer, PACKET_ERROR, 50);
     }
-    assert_alive(kit, broker);
+    kit_expect_alive(kit, broker);
 }
 
 static void messages_with_a_wrong_number_of_frames_are_refused(void **state)
@@ -115,7 +95,7 @@ static void messages_with_a_wrong_number_of_frames_are_refused(void **state)
     kit_peer_expect(peer, PACKET_ERROR, &packet);
     assert_int_equal(packet.status, BUSBAR_BAD_REQUEST);
     kit_peer_expect_none(peer, PACKET_ERROR, 50);
-    assert_alive(kit, broker);
+    kit_expect_alive(kit, broker);
 }
 
 static void packets_without_a_session_get_a_reset_and_are_not_executed(void **state)
@@ -140,7 +120,7 @@ static void packets_without_a_session_get_a_reset_and_are_not_executed(void **st
         assert_int_equal(reset.command, commands[i]);
         assert_true(reset.epoch != 0);
     }
-    assert_alive(kit, broker);
+    kit_expect_alive(kit, broker);
 }
 
 static void commands_that_are_unknown_here_are_unsupported(void **state)
@@ -161,7 +141,7 @@ static void commands_that_are_unknown_here_are_unsupported(void **state)
         assert_int_equal(packet.id, 7);
         assert_int_equal(kit_counter(kit, "unknown_commands"), before + 1);
     }
-    assert_alive(kit, broker);
+    kit_expect_alive(kit, broker);
 }
 
 static void replies_that_nobody_asked_for_reach_nobody(void **state)
@@ -188,7 +168,7 @@ static void replies_that_nobody_asked_for_reach_nobody(void **state)
     assert_int_equal(kit_wait(call, 5000), 0);
     assert_string_equal(call->out, "slept");
     KIT_EVENTUALLY(kit_counter(kit, "late_replies") == before + 1000, 3000);
-    assert_alive(kit, broker);
+    kit_expect_alive(kit, broker);
 }
 
 static void calls_with_bad_fields_get_one_answer_each(void **state)
@@ -227,7 +207,7 @@ static void calls_with_bad_fields_get_one_answer_each(void **state)
         assert_int_equal(packet.id, i);
         assert_int_equal(packet.fate, BUSBAR_NOT_EXECUTED);
     }
-    assert_alive(kit, broker);
+    kit_expect_alive(kit, broker);
 }
 
 /* Containers that claim ten million elements, and bodies that are no value at all. */
@@ -272,8 +252,8 @@ static void bodies_that_claim_millions_of_elements_cost_nothing(void **state)
         kit_peer_expect(peer, PACKET_REFUSED, &packet);
         assert_int_equal(packet.status, BUSBAR_BAD_REQUEST);
     }
-    assert_small(broker->pid, before);
-    assert_alive(kit, broker);
+    kit_expect_small(broker->pid, before);
+    kit_expect_alive(kit, broker);
 }
 
 static void reserved_and_bad_names_cannot_be_registered(void **state)
@@ -299,109 +279,7 @@ static void reserved_and_bad_names_cannot_be_registered(void **state)
                     packet.status == BUSBAR_CONFLICT);
         assert_true(packet.body.size > 0);
     }
-    assert_alive(kit, broker);
-}
-
-/* Frames of one message that never ends: neither a count of messages nor a size of frames bounds it.
- * The broker sees it a few times a second; how much arrives until then is the machine's doing. */
-static void a_message_without_end_is_cut_before_it_fills_the_memory(void **state)
-{
-    enum { FRAMES = 2000000, SIZE = 4096, GROWTH_KIB = 1024 * 1024 };
-    static uint8_t data[SIZE];
-    struct kit *kit = *state;
-    struct kit_process *broker = kit_broker(kit, NULL);
-    size_t before = kit_rss_kib(broker->pid);
-    int fd = stranger_connect(kit);
-    int sent = 0;
-    stranger_shake_hands(fd);
-    while (sent < FRAMES && stranger_send_frame(fd, STRANGER_MORE | STRANGER_LONG, data, SIZE))
-        sent++;
-    assert_true(sent < FRAMES);
-    if (!kit_is_sanitized())
-        assert_true(kit_rss_kib(broker->pid) < before + GROWTH_KIB);
-    assert_alive(kit, broker);
-    close(fd);
-}
-
-/* Empty frames take 32 times the memory that they take on the wire. */
-static void what_a_message_without_end_piled_up_is_given_back(void **state)
-{
-    enum { FRAMES = 40000000, SOME = 50000, EMPTY_SIZE = 2 };
-    static uint8_t frames[SOME * EMPTY_SIZE];
-    struct kit *kit = *state;
-    if (kit_is_sanitized())
-        skip(); /* each byte of memory takes several there */
-    struct kit_process *broker = kit_broker(kit, NULL);
-    size_t before = kit_rss_kib(broker->pid);
-    int fd = stranger_connect(kit);
-    int sent = 0;
-    for (size_t i = 0; i < sizeof frames; i += EMPTY_SIZE)
-        frames[i] = STRANGER_MORE;
-    stranger_shake_hands(fd);
-    while (sent < FRAMES && stranger_send(fd, frames, sizeof frames))
-        sent += SOME;
-    assert_true(sent < FRAMES);
-    for (int i = 0; i < 100 && kit_rss_kib(broker->pid) > before + RSS_GROWTH_KIB; i++)
-        usleep(50000);
-    assert_small(broker->pid, before);
-    assert_alive(kit, broker);
-    close(fd);
-}
-
-/* Each frame costs the broker as much as a small message: no client sends thousands in one. */
-static void a_message_of_very_many_frames_is_the_last_of_its_connection(void **state)
-{
-    enum { SOME = 5000, MANY = 20000 };
-    struct kit *kit = *state;
-    struct kit_process *broker = kit_broker(kit, NULL);
-    size_t before = kit_rss_kib(broker->pid);
-    int fd = stranger_connect(kit);
-    stranger_shake_hands(fd);
-    for (int i = 1; i <= SOME; i++)
-        assert_true(stranger_send_frame(fd, i < SOME ? STRANGER_MORE : 0, "", 0));
-    assert_false(stranger_is_cut(fd, kit_time(300)));
-    for (int i = 1; i <= MANY; i++)
-        assert_true(stranger_send_frame(fd, i < MANY ? STRANGER_MORE : 0, "", 0));
-    assert_true(stranger_is_cut(fd, kit_time(2000)));
-    assert_int_equal(kit_counter(kit, "malformed"), 2);
-    assert_int_equal(kit_counter(kit, "connections_cut"), 1);
-    assert_small(broker->pid, before);
-    assert_alive(kit, broker);
-    close(fd);
-}
-
-/* A frame that claims more than the limit of a body is not waited for. */
-static void a_frame_over_the_limit_cuts_the_connection(void **state)
-{
-    struct kit *kit = *state;
-    struct kit_process *broker = kit_broker(kit, NULL);
-    size_t before = kit_rss_kib(broker->pid);
-    int fd = stranger_connect(kit);
-    stranger_shake_hands(fd);
-    static const uint8_t header[] = {STRANGER_LONG, 0, 0, 0, 1, 0, 0, 0, 0};
-    assert_true(stranger_send(fd, header, sizeof header));
-    assert_true(stranger_is_cut(fd, kit_time(2000)));
-    assert_small(broker->pid, before);
-    assert_alive(kit, broker);
-    close(fd);
-}
-
-/* Who says nothing, or not enough, does not keep a connection for ever. */
-static void a_stranger_who_does_not_greet_is_cut(void **state)
-{
-    static const char *const greetings[] = {"", "\xff", "GET / HTTP/1.1\r\n\r\n"};
-    struct kit *kit = *state;
-    struct kit_process *broker = kit_broker(kit, NULL);
-    int fds[COUNT(greetings)];
-    for (size_t i = 0; i < COUNT(greetings); i++) {
-        fds[i] = stranger_connect(kit);
-        assert_true(stranger_send(fds[i], greetings[i], strlen(greetings[i])));
-    }
-    for (size_t i = 0; i < COUNT(greetings); i++) {
-        assert_true(stranger_is_cut(fds[i], kit_time(6000)));
-        close(fds[i]);
-    }
-    assert_alive(kit, broker);
+    kit_expect_alive(kit, broker);
 }
 
 int main(void)
@@ -415,11 +293,6 @@ int main(void)
         KIT_TEST(calls_with_bad_fields_get_one_answer_each),
         KIT_TEST(bodies_that_claim_millions_of_elements_cost_nothing),
         KIT_TEST(reserved_and_bad_names_cannot_be_registered),
-        KIT_TEST(a_message_without_end_is_cut_before_it_fills_the_memory),
-        KIT_TEST(what_a_message_without_end_piled_up_is_given_back),
-        KIT_TEST(a_message_of_very_many_frames_is_the_last_of_its_connection),
-        KIT_TEST(a_frame_over_the_limit_cuts_the_connection),
-        KIT_TEST(a_stranger_who_does_not_greet_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,3 +196,16 @@ uint64_t kit_counter(struct kit *kit, const char *name)
     busbar_client_destroy(&client);
     return value;
 }
+
+void kit_expect_small(pid_t broker, size_t before)
+{
+    size_t now = kit_rss_kib(broker);
+    if (!kit_is_sanitized() && now > before + KIT_GROWTH_KIB)
+        fail_msg("the broker grew from %zu to %zu KiB", before, now);
+}
+
+void kit_expect_alive(struct kit *kit, struct kit_process *broker)
+{
+    assert_true(kit_is_running(broker));
+    KIT_CODE(kit_run(kit, "busbar", "services", NULL), 0);
+}

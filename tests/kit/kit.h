@@ -99,6 +99,15 @@ bool kit_is_sanitized(void);
 /* Resident memory of a process in KiB. */
 size_t kit_rss_kib(pid_t pid);
 
+/* What a broker may grow by while it is abused. */
+enum {
+    KIT_GROWTH_KIB = 64 * 1024,
+};
+/* Has it grown by no more since it had `before` KiB? A sanitizer keeps freed memory for a while. */
+void kit_expect_small(pid_t broker, size_t before);
+/* Does the broker, the one started last, still do its work? */
+void kit_expect_alive(struct kit *kit, struct kit_process *broker);
+
 /* How many processes have the text in their command line. */
 size_t kit_count_processes(const char *text);
 
