@@ -132,6 +132,15 @@ struct packet rig_request(uint64_t id, const char *service, const char *method)
                            .body = bytes_of_text("request")};
 }
 
+enum busbar_status rig_export_whole(struct peer *exporter, const char *service)
+{
+    static const char *const WHOLE[] = {"!", NULL};
+    rig.words.whole = true;
+    enum busbar_status status = rig_export(exporter, service, WHOLE);
+    rig.words.whole = false;
+    return status;
+}
+
 void rig_call(struct peer *caller, uint64_t id, const char *service, const char *method)
 {
     struct packet packet = rig_request(id, service, method);
@@ -169,6 +178,15 @@ void rig_pass(uint64_t ms)
 {
     rig.now += ms;
     router_expire(&rig.router, rig.now);
+}
+
+void rig_call_waiting(struct peer *caller, struct packet packet, uint32_t ms)
+{
+    uint8_t room[16];
+    struct metadata_writer writer = {.data = room, .capacity = sizeof room};
+    metadata_put_number(&writer, METADATA_WAIT, 4, ms);
+    packet.metadata = metadata_written(&writer);
+    rig_call_with(caller, &packet);
 }
 
 void rig_reply(struct peer *exporter, uint64_t id, const char *body)

@@ -43,8 +43,12 @@ int scene_teardown(void **state);
 /* Registers `service` with the methods named, "!" before a name makes it idempotent. */
 enum busbar_status rig_export(struct peer *exporter, const char *service,
                               const char *const *methods);
+/* The same as a whole, as workers without methods do. */
+enum busbar_status rig_export_whole(struct peer *exporter, const char *service);
 void rig_call(struct peer *caller, uint64_t id, const char *service, const char *method);
 void rig_call_with(struct peer *caller, const struct packet *packet);
+/* The same if nobody serves it now: it waits for so many ms. */
+void rig_call_waiting(struct peer *caller, struct packet packet, uint32_t ms);
 void rig_reply(struct peer *exporter, uint64_t id, const char *body);
 
 /* A CALL of no metadata and no flags, for rig_call_with. */

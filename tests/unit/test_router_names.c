@@ -15,7 +15,6 @@ enum {
     TIMES_MORE = 5, /* so many names may cost at most, beside one */
 };
 
-static const char *const WHOLE[] = {"!", NULL};
 static const char *const HELLO[] = {"hello", NULL};
 
 static int names_setup(void **state)
@@ -31,9 +30,7 @@ static int names_setup(void **state)
 
 static void export_whole(struct peer *exporter)
 {
-    rig.words.whole = true;
-    assert_int_equal(rig_export(exporter, "echo", WHOLE), BUSBAR_OK);
-    rig.words.whole = false;
+    assert_int_equal(rig_export_whole(exporter, "echo"), BUSBAR_OK);
 }
 
 static void withdraw(struct peer *exporter)
@@ -45,13 +42,9 @@ static void withdraw(struct peer *exporter)
 
 static void call_waiting(struct peer *caller, uint64_t id, const char *method)
 {
-    uint8_t room[16];
-    struct metadata_writer writer = {.data = room, .capacity = sizeof room};
     struct packet packet = rig_request(id, "echo", method);
-    metadata_put_number(&writer, METADATA_WAIT, 4, 1000);
     packet.timeout = 2 * RIG_TIMEOUT_MS;
-    packet.metadata = metadata_written(&writer);
-    rig_call_with(caller, &packet);
+    rig_call_waiting(caller, packet, 1000);
 }
 
 static void answer(struct peer *exporter)

@@ -10,12 +10,7 @@
 
 static void call_waiting(uint64_t id, const char *service, const char *method, uint32_t ms)
 {
-    uint8_t room[16];
-    struct metadata_writer writer = {.data = room, .capacity = sizeof room};
-    struct packet packet = rig_request(id, service, method);
-    metadata_put_number(&writer, METADATA_WAIT, 4, ms);
-    packet.metadata = metadata_written(&writer);
-    rig_call_with(&client, &packet);
+    rig_call_waiting(&client, rig_request(id, service, method), ms);
 }
 
 static int wait_setup(void **state)

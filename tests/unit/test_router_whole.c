@@ -8,7 +8,6 @@
 #include "broker/router.h"
 #include "tests/unit/router_rig.h"
 
-static const char *const WHOLE[] = {"!", NULL};
 static const char *const HELLO[] = {"hello", NULL};
 
 static int whole_setup(void **state)
@@ -21,19 +20,12 @@ static int whole_setup(void **state)
 
 static void export_whole(struct peer *exporter)
 {
-    rig.words.whole = true;
-    assert_int_equal(rig_export(exporter, "echo", WHOLE), BUSBAR_OK);
-    rig.words.whole = false;
+    assert_int_equal(rig_export_whole(exporter, "echo"), BUSBAR_OK);
 }
 
 static void call_waiting(struct peer *caller, uint64_t id, const char *method)
 {
-    uint8_t room[16];
-    struct metadata_writer writer = {.data = room, .capacity = sizeof room};
-    struct packet packet = rig_request(id, "echo", method);
-    metadata_put_number(&writer, METADATA_WAIT, 4, 1000);
-    packet.metadata = metadata_written(&writer);
-    rig_call_with(caller, &packet);
+    rig_call_waiting(caller, rig_request(id, "echo", method), 1000);
 }
 
 /* The call that the worker has must be of this method. */
@@ -254,9 +246,7 @@ static void only_names_of_other_protocols_are_beyond_the_grammar(void **state)
 {
     (void)state;
     assert_int_equal(rig_export(&second, "a/b", HELLO), BUSBAR_BAD_REQUEST);
-    rig.words.whole = true;
-    assert_int_equal(rig_export(&worker, "a/b", WHOLE), BUSBAR_OK);
-    rig.words.whole = false;
+    assert_int_equal(rig_export_whole(&worker, "a/b"), BUSBAR_OK);
     rig_call(&client, 1, "a/b", "");
     expect_given(&worker, 1, "");
     answer(&worker);
