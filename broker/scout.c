@@ -87,7 +87,8 @@ static bool is_taken(struct broker *broker, const struct routing_id *id)
 
 /*
  * Takes the id over and leaves. No other may be: while that is possible nothing is done but to let this
- * one in. libzmq hears the peer no more then, but keeps its connection; it is cut if it is known.
+ * one in. libzmq hears the peer no more then, but keeps its connection, which is as well: cut off, it
+ * would come again at once with the same id.
  */
 static void evict(struct broker *broker, const struct routing_id *id)
 {
@@ -95,7 +96,6 @@ static void evict(struct broker *broker, const struct routing_id *id)
     int off = 0;
     int events;
     size_t size = sizeof events;
-    const struct session *session = session_find(&broker->sessions, id);
     (void)zmq_getsockopt(broker->socket, ZMQ_EVENTS, &events, &size); /* who came before */
     void *socket = connect_inside(broker, id);
     if (socket == NULL)
@@ -104,12 +104,10 @@ static void evict(struct broker *broker, const struct routing_id *id)
     (void)zmq_getsockopt(broker->socket, ZMQ_EVENTS, &events, &size);
     (void)zmq_setsockopt(broker->socket, ZMQ_ROUTER_HANDOVER, &off, sizeof off);
     zmq_close(socket);
-    if (session != NULL)
-        (void)intake_cut(&broker->intake, session->fd);
     broker->counters.ids_evicted++;
     broker_log(broker, BROKER_LOG_WARNING, "peer_evicted",
-               "peer=%llu number=%u reason=\"it had taken a routing id that libzmq was to give\"",
-               session == NULL ? 0ULL : (unsigned long long)session->peer.number, id_number(id));
+               "number=%u reason=\"a peer had taken a routing id that libzmq was to give\"",
+               id_number(id));
 }
 
 /* Ids up to that of the last peer that can have come are those peers'; from there on all must be free. */

@@ -4,6 +4,9 @@
  * that brought it as its own. Such a peer is found before, by a send to each of the ids that come next,
  * and put out: another connection takes the id over and leaves.
  *
+ * It does not help against one that learns of that and takes the same id again within the moment until
+ * libzmq has come to it: peers that may be under way between their handshake and their id leave a gap.
+ *
  * Which number is next only a peer can tell that libzmq gave one to, so now and then a connection of the
  * broker's own is made, the scout, which says one word. It costs nothing while few peers come.
  */
