@@ -141,7 +141,7 @@ const char *broker_endpoint(const struct broker *broker, size_t index)
 
 static void broker_take(struct broker *broker)
 {
-    if ((broker->scout.socket != NULL && scout_receive(broker)) || message_refuse_flood(broker))
+    if (message_refuse_flood(broker))
         return;
     const struct dialect *dialect = dialect_of_message(broker);
     if (dialect != NULL) {

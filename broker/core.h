@@ -8,7 +8,6 @@
 #include "broker/dialect.h"
 #include "broker/intake.h"
 #include "broker/router.h"
-#include "broker/scout.h"
 #include "broker/session.h"
 #include "broker/settings.h"
 #include "protocol/frames.h"
@@ -82,7 +81,6 @@ struct broker {
     struct router router;
     struct sessions sessions;
     struct intake intake;
-    struct scout scout;
     struct bundle_pool *pool;
     struct outbox stray;      /* answers to a peer that has no session; flushed per message */
     uint64_t full_mark;       /* bytes; a worker to which more is due is given no calls */

@@ -49,7 +49,6 @@
     X(connections_refused, "connections broken at once because there were too many")               \
     X(connections_cut,                                                                             \
       "connections broken because a message of theirs had no end, or too many frames")             \
-    X(ids_evicted, "peers put out since their routing id was one that libzmq was to give")         \
     X(sessions_refused, "sessions refused because there were too many")                            \
     X(mmi_requests, "questions of Majordomo clients about services (MMI)")                         \
     X(disconnects, "Majordomo workers told to begin anew")                                         \

@@ -74,10 +74,14 @@ bool intake_cut(struct intake *intake, int fd)
 {
     if (fd < 0 || (size_t)fd >= intake->size || intake->by_fd[fd].cookie == 0)
         return false;
-    if (socket_cookie(fd) != intake->by_fd[fd].cookie || shutdown(fd, SHUT_RDWR) != 0)
-        return false;
-    intake->has_cut = true;
-    return true;
+    return socket_cookie(fd) == intake->by_fd[fd].cookie && shutdown(fd, SHUT_RDWR) == 0;
+}
+
+bool intake_cut_pile(struct intake *intake, int fd)
+{
+    bool was_cut = intake_cut(intake, fd);
+    intake->has_cut |= was_cut;
+    return was_cut;
 }
 
 /* How many bytes of the connection have not reached the broker. */
@@ -112,10 +116,10 @@ static size_t looks_of_a_check(struct intake *intake)
 /* libzmq frees what it held for those that were cut a little later, and malloc keeps it. */
 static void give_back(struct intake *intake, uint64_t now)
 {
-    if (intake->has_cut) {
-        intake->has_cut = false;
+    if (intake->has_cut && intake->trim_at == 0)
         intake->trim_at = now + TRIM_MS;
-    } else if (intake->trim_at != 0 && now >= intake->trim_at) {
+    intake->has_cut = false;
+    if (intake->trim_at != 0 && now >= intake->trim_at) {
         intake->trim_at = 0;
         heap_trim();
     }
@@ -139,7 +143,7 @@ size_t intake_check(struct intake *intake, uint64_t now)
             intake->next_check = now + SUSPECT_INTERVAL_MS;
             intake->peak_kib = 0; /* all are looked at then, the suspect among them */
         }
-        if (ahead > intake->allowance && intake_cut(intake, (int)fd))
+        if (ahead > intake->allowance && intake_cut_pile(intake, (int)fd))
             cut++;
     }
     return cut;

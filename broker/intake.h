@@ -27,8 +27,8 @@ struct intake {
     uint64_t next_check; /* ms */
     long peak_kib;       /* of the process's memory, at the last check */
     size_t next;         /* descriptor where the next one goes on */
-    bool has_cut;        /* since the last check */
-    uint64_t trim_at; /* ms: when what the last that were cut had piled up is given back; 0: no */
+    bool has_cut;        /* one with a pile, since the last check */
+    uint64_t trim_at;    /* ms: when what they had piled up is given back; 0 for never */
 };
 
 void intake_init(struct intake *intake, uint64_t body_limit, uint32_t fd_limit);
@@ -60,6 +60,8 @@ static inline size_t intake_frame_bytes(size_t size)
 
 /* Breaks a connection, if it is still the one that was accepted under this descriptor. */
 bool intake_cut(struct intake *intake, int fd);
+/* The same of one that has piled much up: a second later free memory is given back to the system. */
+bool intake_cut_pile(struct intake *intake, int fd);
 
 /*
  * Cuts every connection that is too far ahead and of which nothing has reached the broker since the

@@ -117,14 +117,14 @@ bool sessions_are_full(const struct broker *broker)
 }
 
 /* Of two connections that had the same descriptor: libzmq numbers them as they come. */
-static bool is_earlier(const struct routing_id *a, const struct routing_id *b)
+static bool is_later(const struct routing_id *a, const struct routing_id *b)
 {
     uint32_t numbers[2];
     if (a->size != 5 || b->size != 5 || a->bytes[0] != 0 || b->bytes[0] != 0)
-        return false; /* ids that peers chose themselves tell nothing: who spoke last is the later */
+        return false; /* ids that peers chose themselves tell nothing */
     memcpy(&numbers[0], a->bytes + 1, sizeof numbers[0]);
     memcpy(&numbers[1], b->bytes + 1, sizeof numbers[1]);
-    return (int32_t)(ntohl(numbers[0]) - ntohl(numbers[1])) < 0;
+    return (int32_t)(ntohl(numbers[0]) - ntohl(numbers[1])) > 0;
 }
 
 struct session *session_open(struct broker *broker, const struct dialect *dialect,
@@ -138,7 +138,7 @@ struct session *session_open(struct broker *broker, const struct dialect *dialec
         return NULL;
     }
     struct session *other = session_find_fd(&broker->sessions, fd);
-    if (other != NULL && is_earlier(&message->from, &other->id))
+    if (other != NULL && !is_later(&message->from, &other->id))
         return NULL; /* a dead peer's last words: its descriptor is another's by now */
     if (other != NULL)
         session_break(broker, other);

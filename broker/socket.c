@@ -173,9 +173,8 @@ enum busbar_status socket_open(struct broker *broker, char *error, size_t error_
     broker->socket = router_new(broker->context);
     if (broker->socket == NULL || !socket_set_options(broker, broker->socket) ||
         !monitor_open(&broker->monitor, broker->context, broker->socket,
-                      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED |
-                          ZMQ_EVENT_HANDSHAKE_SUCCEEDED) ||
-        !scout_open(broker) || !find_fd(broker->socket, &broker->fd) ||
+                      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED) ||
+        !find_fd(broker->socket, &broker->fd) ||
         !find_fd(broker->monitor.socket, &broker->monitor_fd)) {
         snprintf(error, error_size, "cannot make the socket: %s", zmq_strerror(errno));
         return BUSBAR_SYSTEM;
@@ -188,7 +187,6 @@ void socket_close(struct broker *broker)
     if (broker->socket == NULL)
         return;
     monitor_close(&broker->monitor, broker->socket);
-    scout_close(broker);
     zmq_close(broker->socket);
     broker->socket = NULL;
     for (size_t i = 0; i < broker->bound_count; i++) {
@@ -291,6 +289,16 @@ void message_malformed(struct broker *broker, const char *dialect, const char *r
                dialect, reason);
 }
 
+/* It may be gone, and its descriptor another's; an empty message, then, to one that is not. */
+static bool sender_is_there(struct broker *broker)
+{
+    zmq_msg_t empty;
+    zmq_msg_init(&empty);
+    broker->socket_is_dry = false;
+    return routing_id_send(&broker->message.from, broker->socket) &&
+           frame_send(&empty, broker->socket, 0);
+}
+
 bool message_refuse_flood(struct broker *broker)
 {
     struct message *message = &broker->message;
@@ -299,7 +307,7 @@ bool message_refuse_flood(struct broker *broker)
     message->session = session_find(&broker->sessions, &message->from);
     message_account(broker, message);
     message_malformed(broker, "none", "it has so many frames that its connection is cut");
-    if (intake_cut(&broker->intake, message_fd(message)))
+    if (sender_is_there(broker) && intake_cut_pile(&broker->intake, message_fd(message)))
         broker->counters.connections_cut++;
     return true;
 }
@@ -331,9 +339,6 @@ void socket_watch(struct broker *broker)
             break;
         case ZMQ_EVENT_DISCONNECTED:
             disconnected(broker, event.value);
-            break;
-        case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
-            scout_count(broker);
             break;
         case ZMQ_EVENT_ACCEPT_FAILED:
             broker_log(broker, BROKER_LOG_WARNING, "accept_failed", "reason=\"%s\"",

@@ -140,10 +140,22 @@ run_in_turn() {
     done
 }
 
+# Ends what runs at once: `timeout` hands its signal on to the group of the program.
+stop() {
+    local pid
+    local -a children
+    for pid in $(jobs -p); do
+        read -ra children <"/proc/$pid/task/$pid/children"
+        kill "$pid" "${children[@]}"
+    done 2>/dev/null
+    exit 130
+}
+
 # With a process group for each, as otherwise they would ignore SIGINT.
 run_at_once() {
     local begun=0 collected=0 oldest
     local -a programs=("$@") pids=()
+    trap stop INT TERM
     while [ "$collected" -lt $# ]; do
         if [ "$begun" -lt $# ] && [ "$(jobs -rp | wc -l)" -lt "$jobs" ]; then
             mkdir "$scratch/$begun"
