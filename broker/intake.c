@@ -74,7 +74,10 @@ bool intake_cut(struct intake *intake, int fd)
 {
     if (fd < 0 || (size_t)fd >= intake->size || intake->by_fd[fd].cookie == 0)
         return false;
-    return socket_cookie(fd) == intake->by_fd[fd].cookie && shutdown(fd, SHUT_RDWR) == 0;
+    if (socket_cookie(fd) != intake->by_fd[fd].cookie || shutdown(fd, SHUT_RDWR) != 0)
+        return false;
+    intake->by_fd[fd].cookie = 0; /* as good as closed */
+    return true;
 }
 
 bool intake_cut_pile(struct intake *intake, int fd)

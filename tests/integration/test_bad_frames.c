@@ -64,10 +64,10 @@ static void a_message_of_very_many_frames_is_the_last_of_its_connection(void **s
     for (int i = 1; i <= SOME; i++)
         assert_true(stranger_send_frame(fd, i < SOME ? STRANGER_MORE : 0, "", 0));
     assert_false(stranger_is_cut(fd, kit_time(300)));
-    for (int i = 1; i <= MANY; i++)
-        assert_true(stranger_send_frame(fd, i < MANY ? STRANGER_MORE : 0, "", 0));
+    for (int i = 1; i <= 3 * MANY && stranger_send_frame(fd, i % MANY != 0, "", 0); i++)
+        continue;
     assert_true(stranger_is_cut(fd, kit_time(2000)));
-    assert_int_equal(kit_counter(kit, "malformed"), 2);
+    assert_in_range(kit_counter(kit, "malformed"), 2, 4);
     assert_int_equal(kit_counter(kit, "connections_cut"), 1);
     kit_expect_small(broker->pid, before);
     kit_expect_alive(kit, broker);
