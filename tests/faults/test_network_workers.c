@@ -62,14 +62,12 @@ static void cut_all_along(struct scene *scene, struct proxy_state *proxy)
     }
 }
 
-/* How many calls the workers behind the proxy have executed. */
-static size_t executed_far(struct scene *scene)
+/* How many calls a worker has executed. */
+static size_t executed_by(struct scene *scene, unsigned worker)
 {
     size_t count = 0;
-    for (uint64_t id = 1; id <= scene->oracle->begun; id++) {
-        unsigned worker = oracle_call(scene->oracle, id)->worker;
-        count += worker >= 1 && worker <= FAR;
-    }
+    for (uint64_t id = 1; id <= scene->oracle->begun; id++)
+        count += oracle_call(scene->oracle, id)->worker == worker;
     return count;
 }
 
@@ -87,13 +85,21 @@ static void be_silent(struct scene *scene, struct proxy_state *proxy, struct loa
     proxy->mode = PROXY_PASS;
 }
 
+/* All of those behind the proxy: one that is on its way still cannot be given up. */
 static bool wait_for_return(struct scene *scene)
 {
-    size_t before = executed_far(scene);
+    size_t before[FAR];
+    unsigned back = 0;
     uint64_t until = soak_now_ns() + UINT64_C(1000000) * BACK_MS;
-    while (executed_far(scene) <= before && soak_now_ns() < until)
-        soak_sleep_ms(20);
-    return executed_far(scene) > before;
+    for (unsigned i = 0; i < FAR; i++)
+        before[i] = executed_by(scene, i + 1);
+    while (back < FAR && soak_now_ns() < until) {
+        if (executed_by(scene, back + 1) > before[back])
+            back++;
+        else
+            soak_sleep_ms(20);
+    }
+    return back == FAR;
 }
 
 static void judge(struct scene *scene, const struct load_state *state)
