@@ -119,12 +119,13 @@ static size_t looks_of_a_check(struct intake *intake)
 /* libzmq frees what it held for those that were cut a little later, and malloc keeps it. */
 static void give_back(struct intake *intake, uint64_t now)
 {
-    if (intake->has_cut && intake->trim_at == 0)
-        intake->trim_at = now + TRIM_MS;
-    intake->has_cut = false;
     if (intake->trim_at != 0 && now >= intake->trim_at) {
         intake->trim_at = 0;
         heap_trim();
+    }
+    if (intake->has_cut && intake->trim_at == 0) {
+        intake->has_cut = false;
+        intake->trim_at = now + TRIM_MS;
     }
 }
 

@@ -27,7 +27,7 @@ struct intake {
     uint64_t next_check; /* ms */
     long peak_kib;       /* of the process's memory, at the last check */
     size_t next;         /* descriptor where the next one goes on */
-    bool has_cut;        /* one with a pile, since the last check */
+    bool has_cut;        /* one with a pile, since `trim_at` was set */
     uint64_t trim_at;    /* ms: when what they had piled up is given back; 0 for never */
 };
 
