@@ -2,6 +2,8 @@
  * Watches what each TCP connection has sent against what reached the broker. libzmq shows a message
  * of several frames only when its last frame has come, and bounds each frame but not their number:
  * what a peer piles up in a message without end can be seen nowhere but in the kernel's count.
+ *
+ * Its table has what else is known of a connection by its descriptor, whether it has a session or not.
  */
 #ifndef BROKER_INTAKE_H
 #define BROKER_INTAKE_H
@@ -13,9 +15,10 @@
 struct dialect;
 
 struct intake_connection {
-    uint64_t cookie; /* the kernel's number of the socket, never used again; 0: not watched */
-    uint64_t taken;  /* bytes that reached the broker, framing included */
-    uint64_t before; /* the same at the last check */
+    uint64_t
+        cookie; /* the kernel's number of the socket, never used again; 0: not watched, or cut */
+    uint64_t taken;             /* bytes that reached the broker, framing included */
+    uint64_t before;            /* the same at the last check */
     const struct dialect *told; /* in which it was told DISCONNECT, and has not said READY since */
 };
 
@@ -39,7 +42,7 @@ void intake_fini(struct intake *intake);
 bool intake_open(struct intake *intake, int fd);
 void intake_close(struct intake *intake, int fd);
 
-/* Is it the descriptor of a connection that was accepted, and of whose end nothing was told? */
+/* Is it the descriptor of a connection that was accepted, not cut, and of whose end nothing was told? */
 static inline bool intake_is_open(const struct intake *intake, int fd)
 {
     return fd >= 0 && (size_t)fd < intake->size && intake->by_fd[fd].cookie != 0;
