@@ -25,6 +25,16 @@ static void kill_now(struct kit_process *process)
     assert_int_equal(kit_wait(process, 5000), 128 + SIGKILL);
 }
 
+/* A client of the worker's service, whose request `long` the worker has. */
+static struct mdp_peer *keep_busy(struct kit *kit, struct mdp_peer *worker,
+                                  enum mdp_dialect dialect)
+{
+    struct mdp_peer *client = mdp_peer(kit, dialect, worker->service);
+    mdp_say(client, MDP_REQUEST, "long");
+    mdp_hear(worker, MDP_WORK, "long");
+    return client;
+}
+
 /* Deaths --------------------------------------------------------------------------------------- */
 
 /* The number that a reply of `work` has as its body. */
@@ -267,9 +277,7 @@ static void a_busy_worker_may_be_silent_for_longer_and_then_another_has_its_requ
     struct kit *kit = *state;
     start_broker(kit, lively);
     struct mdp_peer *worker = mdp_worker(kit, MDP_01, "busy");
-    struct mdp_peer *client = mdp_peer(kit, MDP_01, "busy");
-    mdp_say(client, MDP_REQUEST, "long");
-    mdp_hear(worker, MDP_WORK, "long");
+    struct mdp_peer *client = keep_busy(kit, worker, MDP_01);
     uint64_t since = kit_now_ms();
     expect_disconnect(worker, since, 1500 - 100);
     struct mdp_peer *other = mdp_worker(kit, MDP_01, "busy");
@@ -287,9 +295,7 @@ static void a_worker_that_replies_too_late_is_told_once_and_keeps_its_next_reque
     struct kit *kit = *state;
     start_broker(kit, lively);
     struct mdp_peer *worker = mdp_worker(kit, MDP_01, "busy");
-    struct mdp_peer *client = mdp_peer(kit, MDP_01, "busy");
-    mdp_say(client, MDP_REQUEST, "long");
-    mdp_hear(worker, MDP_WORK, "long");
+    struct mdp_peer *client = keep_busy(kit, worker, MDP_01);
     mdp_hear(worker, MDP_DISCONNECT, "");
     mdp_say(worker, MDP_FINAL, "too late");
     mdp_say(worker, MDP_HEARTBEAT, "");
@@ -306,9 +312,7 @@ static void a_busy_worker_that_says_something_is_not_lost(void **state)
     struct kit *kit = *state;
     start_broker(kit, lively);
     struct mdp_peer *worker = mdp_worker(kit, MDP_02, "busy");
-    struct mdp_peer *client = mdp_peer(kit, MDP_02, "busy");
-    mdp_say(client, MDP_REQUEST, "long");
-    mdp_hear(worker, MDP_WORK, "long");
+    struct mdp_peer *client = keep_busy(kit, worker, MDP_02);
     for (int i = 0; i < 12; i++) {
         if (i % 2)
             mdp_say(worker, MDP_HEARTBEAT, "");
@@ -334,9 +338,7 @@ static void a_broker_that_stops_says_so_to_workers_after_the_requests_under_way(
         KIT_EVENTUALLY(kit_counter(kit, "registrations") == 1 + (unsigned)i, 5000);
     }
     struct mdp_peer *worker = mdp_worker(kit, MDP_01, "busy");
-    struct mdp_peer *client = mdp_peer(kit, MDP_02, "busy");
-    mdp_say(client, MDP_REQUEST, "long");
-    mdp_hear(worker, MDP_WORK, "long");
+    struct mdp_peer *client = keep_busy(kit, worker, MDP_02);
     kit_kill(broker, SIGTERM);
     kit_wait_for_text(broker, "broker_draining", 5000);
     mdp_hear_nothing(worker, 100);
